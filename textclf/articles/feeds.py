@@ -1,0 +1,153 @@
+"""Files of unlabelled text become passages, streamed: text, JSON Lines, CSV, Parquet.
+
+Every reader yields paragraphs one by one and holds little of its file, so an archive of any size can be read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from textclf.articles.text import split_headline, split_paragraphs
+from textclf.errors import DataError
+from textclf.records import Passage
+
+NOT_UTF8 = "is not valid UTF-8; convert it first, for example with: iconv -f WINDOWS-1252 -t UTF-8"
+
+
+def read_text(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
+    """Yield the paragraphs of one article in plain text; a headline on the first line is left out."""
+    _, paragraphs = split_headline(split_paragraphs(decode_lines(file, name=name)))
+    for number, text in enumerate(paragraphs):
+        yield Passage(article_id, number, text)
+
+
+def read_jsonl(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
+    """Yield the passages of JSON Lines: an article with `paragraphs`, or a row with `text`, per line."""
+    number_row = RowNumbers(article_id)
+    for number, line in enumerate(decode_lines(file, name=name), start=1):
+        if not line.strip():
+            continue
+        place = f"{name}:{number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as fault:
+            raise DataError(f"{place}: broken JSON: {fault}") from fault
+        if not isinstance(record, dict) or not ("paragraphs" in record or "text" in record):
+            raise DataError(f"{place}: expected an object with `paragraphs` (an article) or `text` (a paragraph)")
+        if "paragraphs" in record:
+            yield from _of_article(record, place=place, article_id=f"{article_id}-{number}")
+        else:
+            yield number_row(record, place=place)
+
+
+def read_csv(file: BinaryIO, *, name: str, article_id: str, delimiter: str = ",") -> Iterator[Passage]:
+    """Yield one passage per row of a CSV file whose header has `text` and, if possible, `article_id`."""
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.DictReader(decode_lines(file, name=name), delimiter=delimiter)
+    if reader.fieldnames is None:
+        return
+    if "text" not in reader.fieldnames:
+        raise DataError(f"{name}: no column `text`; found: {', '.join(reader.fieldnames)}")
+    number_row = RowNumbers(article_id)
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise DataError(f"{name}:{reader.line_num}: this row's cells do not match the header's")
+            yield number_row(row, place=f"{name}:{reader.line_num}")
+    except csv.Error as fault:
+        raise DataError(f"{name}:{reader.line_num}: broken CSV: {fault}") from fault
+
+
+def read_tsv(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
+    """Yield one passage per row of a tab-separated file; otherwise as `read_csv`."""
+    return read_csv(file, name=name, article_id=article_id, delimiter="\t")
+
+
+def read_parquet(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
+    """Yield the passages of a Parquet file, a batch of rows at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(file)
+        wanted = [c for c in ("article_id", "paragraph", "text", "paragraphs") if c in table.schema_arrow.names]
+        if not {"text", "paragraphs"} & set(wanted):
+            raise DataError(f"{name}: no column `text`; found: {', '.join(table.schema_arrow.names)}")
+        number_row, row = RowNumbers(article_id), 0
+        for batch in table.iter_batches(batch_size=4_096, columns=wanted):
+            for record in batch.to_pylist():
+                row += 1
+                if "paragraphs" in record:
+                    yield from _of_article(record, place=f"{name}, row {row}", article_id=f"{article_id}-{row}")
+                else:
+                    yield number_row(record, place=f"{name}, row {row}")
+    except (pa.ArrowException, OSError) as fault:
+        raise DataError(f"cannot read {name} as Parquet: {fault}") from fault
+
+
+def decode_lines(file: BinaryIO, *, name: str) -> Iterator[str]:
+    """Yield the lines of a UTF-8 file without its byte-order mark, whatever ends its lines.
+
+    Raises:
+        DataError: At the first line that is not UTF-8, naming it.
+    """
+    number = 0
+    try:
+        for line in io.TextIOWrapper(file, encoding="utf-8-sig"):
+            number += 1
+            yield line
+    except UnicodeDecodeError as fault:
+        raise DataError(f"{name}: the text after line {number} {NOT_UTF8}") from fault
+
+
+class RowNumbers:
+    """Turns flat rows into passages, counting the paragraphs of each run of one `article_id`.
+
+    A row with no `article_id` is an article of its own, named after its file and number.
+    """
+
+    def __init__(self, file_id: str) -> None:
+        self.file_id = file_id
+        self.rows = 0
+        self.article_id: str | None = None
+        self.next_number = 0
+
+    def __call__(self, row: Mapping[str, Any], *, place: str) -> Passage:
+        """Return the row's passage.
+
+        Raises:
+            DataError: When `text` is no text or `paragraph` is no whole number.
+        """
+        self.rows += 1
+        text = row.get("text")
+        if not isinstance(text, str):
+            raise DataError(f"{place}: `text` must be a text, found {text!r:.60}")
+        given = row.get("article_id")
+        if given is None or given == "":
+            return Passage(f"{self.file_id}-{self.rows}", 0, text)
+        if given != self.article_id:
+            self.article_id, self.next_number = given, 0
+        number = row.get("paragraph")
+        try:
+            number = self.next_number if number is None or number == "" else int(number)
+        except (TypeError, ValueError):
+            raise DataError(f"{place}: `paragraph` must be a whole number, found {number!r:.60}") from None
+        self.next_number = number + 1
+        return Passage(str(given), number, text)
+
+
+def _of_article(record: Mapping[str, Any], *, place: str, article_id: str) -> Iterator[Passage]:
+    paragraphs = record["paragraphs"]
+    given = record.get("article_id")
+    if not isinstance(paragraphs, list):
+        raise DataError(f"{place}: `paragraphs` must be a list, found {paragraphs!r:.60}")
+    for number, paragraph in enumerate(paragraphs):
+        text = paragraph.get("text") if isinstance(paragraph, Mapping) else paragraph
+        if not isinstance(text, str):
+            raise DataError(f"{place}: paragraph {number} has no text, found {paragraph!r:.60}")
+        yield Passage(article_id if given in (None, "") else str(given), number, text)

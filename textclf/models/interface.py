@@ -1,0 +1,94 @@
+"""What every model is: something that turns texts into probabilities, and may learn to.
+
+A model never reads a file of data, never splits, never chooses thresholds. Jobs, server and reports know only these
+protocols, so a new kind is one file in this folder, one line in `registry.py` and one YAML in `configs/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from textclf.labels import LabelSet
+
+
+class Options(BaseModel):
+    """The options of a kind: what stands under `model.options` in a config. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Predictor(Protocol):
+    """Anything that serves: trained, exported, remote."""
+
+    labels: LabelSet
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 (n, k): the probability of each label for each text.
+
+        Rows keep the order of `texts`; no texts gives ``(0, k)``; what stands beside a text never changes its
+        row beyond float rounding.
+        """
+        ...
+
+
+class Trainable(Predictor, Protocol):
+    """A predictor that learns from texts and can be stored in a folder."""
+
+    options_type: ClassVar[type[Options]]
+    info: dict[str, Any]  # what training has to tell: epochs, losses, seconds; JSON-ready
+
+    def __init__(self, labels: LabelSet, options: Any, *, seed: int) -> None: ...
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        targets: np.ndarray,
+        *,
+        validation: tuple[Sequence[str], np.ndarray] | None = None,
+    ) -> Self:
+        """Learn from n texts and their targets.
+
+        Args:
+            texts: The n paragraphs.
+            targets: float32 (n, k): 1, 0, or NaN for unknown, which teaches nothing.
+            validation: Held-out texts and targets, for kinds that stop early.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything `load` needs into an empty folder; no pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path, labels: LabelSet, options: Any, *, seed: int) -> Self:
+        """Read back what `save` wrote; no code in the folder is run."""
+        ...
+
+
+@runtime_checkable
+class TakesCalibration(Protocol):
+    """A model that can work Platt scaling into its last layer, so that other tools see calibrated scores too."""
+
+    def scale_logits(self, slopes: np.ndarray, intercepts: np.ndarray) -> None:
+        """Replace each label's logit z (k,) by ``slope * z + intercept``."""
+        ...
+
+
+class Constant:
+    """The probability of labels that had nothing to learn from: never without a positive, always without a no."""
+
+    NEVER = 1e-6
+    ALWAYS = 1 - 1e-6
+
+    @classmethod
+    def of(cls, targets: np.ndarray) -> Mapping[int, float]:
+        """Return the columns that cannot be learnt and the probability to give instead."""
+        has_yes, has_no = (targets == 1).any(axis=0), (targets == 0).any(axis=0)
+        never = {j: cls.NEVER for j in np.flatnonzero(~has_yes).tolist()}
+        always = {j: cls.ALWAYS for j in np.flatnonzero(has_yes & ~has_no).tolist()}
+        return {**never, **always}

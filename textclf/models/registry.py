@@ -1,0 +1,28 @@
+"""The kinds of model, by the name a config gives: one line each, imported only when asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+from textclf.errors import ConfigError, did_you_mean
+from textclf.models.interface import Trainable
+
+KINDS = {
+    "tfidf": "textclf.models.tfidf:Tfidf",
+    "frozen_encoder": "textclf.models.frozen_encoder:FrozenEncoder",
+    "finetuned": "textclf.models.finetuned:Finetuned",
+}
+
+
+def get_kind(name: str) -> type[Trainable]:
+    """Return the class of a kind.
+
+    Raises:
+        ConfigError: When there is no such kind; the nearest name is given.
+    """
+    if name not in KINDS:
+        known = ", ".join(KINDS)
+        raise ConfigError(f"model.kind: unknown kind {name!r}; allowed: {known}{did_you_mean(name, KINDS)}")
+    module, attribute = KINDS[name].split(":")
+    kind: type[Trainable] = getattr(importlib.import_module(module), attribute)
+    return kind

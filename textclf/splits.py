@@ -1,0 +1,139 @@
+"""Splitting by article, balanced over labels and their combinations.
+
+A whole article goes to one side, always: paragraphs of one article share names, places and wording, so a split by
+paragraph leaks. scikit-learn's `StratifiedGroupKFold` refuses multi-label targets. The idea follows iterative
+stratification (Sechidis, Tsoumakas, Vlahavas 2011) with label combinations as further strata (Szymański and
+Kajdanowicz 2017), here with articles in place of rows, and a local search after the greedy pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from textclf.errors import DataError
+from textclf.labels import LabelSet
+from textclf.records import Article, Examples
+
+MAX_COMBINATIONS = 50  # the most frequent ones; rarer ones are balanced through their single labels
+
+
+def split_articles(
+    articles: Sequence[Article], shares: Mapping[str, float], labels: LabelSet, *, seed: int
+) -> dict[str, list[Article]]:
+    """Split articles into named parts whose labels and label combinations are alike.
+
+    Args:
+        articles: The articles; their order does not change the split, only the order within a part.
+        shares: The share of each part, such as ``{"train": 0.8, "test": 0.2}``; they must sum to 1.
+        labels: The labels to balance.
+        seed: The same seed gives the same split.
+
+    Raises:
+        DataError: When shares are no shares, or there are fewer articles than parts.
+    """
+    if not shares or min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
+        given = ", ".join(f"{name}={share}" for name, share in shares.items())
+        raise DataError(f"shares must be above 0 and sum to 1; given: {given}")
+    if len(articles) < len(shares):
+        raise DataError(f"{len(articles)} article(s) cannot fill {len(shares)} parts; one each is needed")
+    ordered = sorted(articles, key=lambda article: article.article_id)
+    examples = Examples.of(ordered, labels)
+    parts = assign_groups(strata(examples.targets, examples.groups), list(shares.values()), seed=seed)
+    chosen = {article.article_id: int(part) for article, part in zip(ordered, parts, strict=True)}
+    return {
+        name: [article for article in articles if chosen[article.article_id] == part]
+        for part, name in enumerate(shares)
+    }
+
+
+def article_folds(targets: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
+    """Return int64 (n,): the fold of each row, articles whole, labels balanced.
+
+    Args:
+        targets: float32 (n, k): 1, 0 or NaN.
+        groups: (n,): the article of each row.
+        n_folds: How many folds, at least 2.
+        seed: The same seed gives the same folds.
+
+    Raises:
+        DataError: When there are fewer articles than folds.
+    """
+    articles, rows = np.unique(groups, return_inverse=True)
+    if len(articles) < n_folds or n_folds < 2:
+        raise DataError(f"{n_folds} folds need at least 2 folds and as many articles; there are {len(articles)}")
+    parts = assign_groups(strata(targets, rows), [1 / n_folds] * n_folds, seed=seed)
+    return parts[rows]
+
+
+def strata(targets: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return float64 (articles, s): per article its paragraphs, its positives per label, and per combination."""
+    positive = np.nan_to_num(targets) > 0
+    combinations, which, counts = np.unique(positive, axis=0, return_inverse=True, return_counts=True)
+    frequent = np.argsort(-counts, kind="stable")[:MAX_COMBINATIONS]
+    columns = [np.ones(len(targets)), *positive.T, *(which.ravel() == index for index in frequent)]
+    rows = np.stack(columns, axis=1).astype(np.float64) if len(combinations) else np.zeros((0, 1))
+    table = np.zeros((int(groups.max(initial=-1)) + 1, rows.shape[1]))
+    np.add.at(table, groups, rows)
+    return table
+
+
+def assign_groups(table: np.ndarray, shares: Sequence[float], *, seed: int, rounds: int = 20) -> np.ndarray:
+    """Return int64 (g,): the part of each group, so that each part holds its share of every stratum.
+
+    Args:
+        table: float64 (g, s): how much of each stratum a group holds.
+        shares: The wanted share of each part, summing to 1.
+        seed: Breaks ties; the same seed gives the same parts.
+        rounds: The most passes of the local search.
+    """
+    rng = np.random.default_rng(seed)
+    n_groups = len(table)
+    table = np.column_stack([np.ones(n_groups), table])  # the number of articles is a stratum too
+    totals = table.sum(axis=0)
+    wanted = np.outer(shares, totals)
+    scale = 1.0 / np.sqrt(totals + 1.0)  # a rare stratum's misfit weighs more than a common one's
+    gaps = wanted * scale  # what each part still lacks
+    weights = table * scale
+    rarity = (table / (totals + 1e-9)).max(axis=1)
+    order = np.lexsort((rng.random(n_groups), -rarity))
+    parts = np.zeros(n_groups, dtype=np.int64)
+    for place, group in enumerate(order):
+        cost = np.square(gaps - weights[group]).sum(axis=1) - np.square(gaps).sum(axis=1)
+        empty = np.flatnonzero(np.bincount(parts[order[:place]], minlength=len(shares)) == 0)
+        if n_groups - place <= len(empty):  # as many groups left as empty parts: fill those
+            cost[np.setdiff1d(np.arange(len(shares)), empty)] = np.inf
+        parts[group] = int(np.argmin(cost))
+        gaps[parts[group]] -= weights[group]
+    for _ in range(rounds):
+        if not _improve(parts, gaps, weights, rng):
+            break
+    return parts
+
+
+def _improve(parts: np.ndarray, gaps: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> bool:
+    """Move or swap single groups while that lowers the squared gaps; tell whether anything moved."""
+    moved = False
+    for group in rng.permutation(len(parts)):
+        here = parts[group]
+        for there in range(len(gaps)):
+            if there == here:
+                continue
+            candidates = np.flatnonzero(parts == there)
+            # Row 0 is a plain move; row i+1 swaps the group with candidates[i].
+            shift = weights[group] - np.vstack([np.zeros_like(weights[:1]), weights[candidates]])
+            before = np.square(gaps[here]).sum() + np.square(gaps[there]).sum()
+            after = np.square(gaps[here] + shift).sum(axis=1) + np.square(gaps[there] - shift).sum(axis=1)
+            if (parts == here).sum() == 1:
+                after[0] = np.inf  # no part is left empty
+            best = int(np.argmin(after))
+            if after[best] < before - 1e-9:
+                gaps[here] += shift[best]
+                gaps[there] -= shift[best]
+                parts[group] = there
+                if best:
+                    parts[candidates[best - 1]] = here
+                moved = True
+                break
+    return moved
