@@ -78,7 +78,7 @@ class Calibration:
 
     def to_json(self, names: Sequence[str]) -> dict[str, Any]:
         """Return the maps by label name, JSON-ready."""
-        labels = {}
+        labels: dict[str, dict[str, Any]] = {}
         for name, label_map in zip(names, self.maps, strict=True):
             labels[name] = {"method": label_map.method}
             if label_map.method == "platt":

@@ -50,7 +50,7 @@ class Counts:
     @property
     def positives(self) -> np.ndarray:
         """Known positives per label: the support."""
-        return self.true_positive + self.false_negative
+        return np.asarray(self.true_positive + self.false_negative)
 
 
 def counts(scored: Scored, weights: np.ndarray) -> Counts:
@@ -153,7 +153,7 @@ def _average_precision(targets: np.ndarray, probabilities: np.ndarray, weights: 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Divide, giving NaN where there is nothing to divide by."""
     above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
-    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+    return np.asarray(np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0))
 
 
 def _mean_defined(values: np.ndarray) -> np.ndarray:

@@ -65,6 +65,16 @@ def fit_thresholds(
     return sigmoid(thresholds)
 
 
+def best_common_threshold(targets: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the one threshold for all labels at which their mean F1 is highest; 0.5 without any positive."""
+    fitted = np.flatnonzero((targets == 1).any(axis=0))
+    if not len(fitted):
+        return DEFAULT
+    ones = np.ones((1, len(targets)))
+    curves = np.stack([_f1_curve(targets[:, j], probabilities[:, j], ones) for j in fitted])
+    return float(sigmoid(_best(curves.mean(axis=0)))[0])
+
+
 def _best(curves: np.ndarray) -> np.ndarray:
     """Return the log-odds (...) at which curves (..., g) are highest; the middle where several are."""
     highest = curves >= curves.max(axis=-1, keepdims=True) - 1e-9
@@ -81,7 +91,7 @@ def _f1_curve(targets: np.ndarray, probabilities: np.ndarray, weights: np.ndarra
     said = _sum_from(weights, below)
     hits = _sum_from(weights * (targets[known][order] == 1), below)
     total = (weights @ (targets[known][order] == 1))[:, None]
-    return np.divide(2 * hits, said + total, out=np.zeros_like(hits), where=said + total > 0)
+    return np.asarray(np.divide(2 * hits, said + total, out=np.zeros_like(hits), where=said + total > 0))
 
 
 def _sum_from(values: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -17,7 +17,9 @@ from textclf.records import Article, Paragraph, Passage
 class Feed(Protocol):
     """A reader of one kind of file."""
 
-    def __call__(self, file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]: ...
+    def __call__(self, file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
+        """Yield the passages of an open file; see `textclf.articles.feeds`."""
+        ...
 
 
 FEEDS: dict[str, Feed] = {

@@ -108,9 +108,7 @@ def group_rows(path: Path, rows: Sequence[Row], labels: LabelSet | None) -> Iter
         yield RawArticle(record, lines[article_id][0], tuple(lines[article_id]))
 
 
-def _paragraph(
-    cells: Mapping[str, Any], labels: LabelSet | None
-) -> tuple[dict[str, Any], list[str] | None]:
+def _paragraph(cells: Mapping[str, Any], labels: LabelSet | None) -> tuple[dict[str, Any], list[str] | None]:
     """Turn one row into a paragraph object, and the labels that were looked for (None: every one)."""
     columns = [name for name in labels or () if name in cells and name not in OWN_COLUMNS]
     paragraph: dict[str, Any] = {"text": cells.get("text") or "", "labels": [], "uncertain": []}

@@ -40,12 +40,11 @@ def validate(path: Path, raw: RawArticle, labels: LabelSet | None) -> tuple[Arti
     for number, paragraph in enumerate(paragraphs):
         found = _paragraph_faults(paragraph, record.get("annotated"), labels)
         messages += [(number, text) for text in found]
-    faults = []
-    for number, message in messages:
-        line = raw.line
-        if number is not None and raw.paragraph_lines is not None:
-            line = raw.paragraph_lines[number]
-        faults.append(Fault(str(path), line, article_id, number, message))
+    lines = raw.paragraph_lines
+    faults = [
+        Fault(str(path), raw.line if number is None or lines is None else lines[number], article_id, number, message)
+        for number, message in messages
+    ]
     if faults or article_id is None:
         return None, faults
     return _article(article_id, record), []

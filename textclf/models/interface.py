@@ -89,6 +89,6 @@ class Constant:
     def of(cls, targets: np.ndarray) -> Mapping[int, float]:
         """Return the columns that cannot be learnt and the probability to give instead."""
         has_yes, has_no = (targets == 1).any(axis=0), (targets == 0).any(axis=0)
-        never = {j: cls.NEVER for j in np.flatnonzero(~has_yes).tolist()}
-        always = {j: cls.ALWAYS for j in np.flatnonzero(has_yes & ~has_no).tolist()}
+        never = dict.fromkeys(np.flatnonzero(~has_yes).tolist(), cls.NEVER)
+        always = dict.fromkeys(np.flatnonzero(has_yes & ~has_no).tolist(), cls.ALWAYS)
         return {**never, **always}

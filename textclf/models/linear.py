@@ -34,9 +34,7 @@ def fit_one_vs_rest(features: Any, targets: np.ndarray, *, C: float, max_iter: i
             continue
         known = ~np.isnan(targets[:, column])
         solver = "liblinear" if hasattr(features, "tocsr") else "lbfgs"
-        model = LogisticRegression(
-            C=C, class_weight="balanced", max_iter=max_iter, solver=solver, random_state=seed
-        )
+        model = LogisticRegression(C=C, class_weight="balanced", max_iter=max_iter, solver=solver, random_state=seed)
         estimators.append(model.fit(features[known], (targets[known, column] == 1).astype(np.int64)))
     return assemble(estimators)
 

@@ -72,9 +72,7 @@ class Tfidf:
         except ValueError as fault:
             advice = "lower model.options.min_df or give more text"
             raise ModelError(f"tfidf found no words to learn from ({fault}); {advice}") from fault
-        classifier = fit_one_vs_rest(
-            matrix, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed
-        )
+        classifier = fit_one_vs_rest(matrix, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed)
         self.pipeline = Pipeline([("features", features), ("classifier", classifier)])
         self.info = {"features": int(matrix.shape[1]), "seconds": round(time.perf_counter() - started, 3)}
         return self

@@ -1,0 +1,63 @@
+"""The `textclf` command: each command parses its arguments, calls one job, and shows what it gave."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import typer
+
+from textclf.cli import data, models
+from textclf.errors import TextclfError, TextclfWarning
+from textclf.progress import show_progress
+from textclf.version import __version__
+
+app = typer.Typer(
+    name="textclf",
+    help="Label the paragraphs of news articles by event type: train, evaluate, compare, predict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(models.train)
+app.command()(models.evaluate)
+app.command()(models.compare)
+app.command()(models.predict)
+app.add_typer(data.app, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"textclf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Label the paragraphs of news articles by event type."""
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends it with one clear message and exit code 1."""
+    show_progress()
+    warnings.showwarning = _show_warning  # type: ignore[assignment] (we use only its first two arguments)
+    try:
+        app()
+    except TextclfError as fault:
+        typer.echo(f"error: {fault}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *rest: object) -> None:
+    """Show our own warnings as one line; those of libraries are for developers and stay hidden."""
+    if issubclass(category, TextclfWarning):
+        typer.echo(f"warning: {message}", err=True)

@@ -1,0 +1,156 @@
+"""The commands about models: train, evaluate, compare, predict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from textclf.cli import tables
+from textclf.errors import ConfigError, DataError
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config, such as configs/minilm.yaml.")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: model.options.epochs=3.")
+]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A trained model's folder, such as runs/minilm.")]
+Resamples = Annotated[int, typer.Option(min=100, help="Article resamples for the intervals.")]
+Seed = Annotated[int, typer.Option(help="Fixes the resamples.")]
+JsonOut = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")]
+
+
+def train(
+    config: ConfigFile,
+    overrides: Overrides = [],  # noqa: B006 (typer copies it)
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The model's folder [default: from CONFIG].")] = None,
+) -> None:
+    """Train the model a config describes and save it with its thresholds and calibration."""
+    from textclf.config import load_config
+    from textclf.train import train as run
+
+    result = run(load_config(config, overrides=overrides), out=out)
+    tables.show_training(result)
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Labelled articles.")],
+    against: Annotated[
+        Path | None, typer.Option(metavar="MODEL2", help="Also score this model and the paired difference.")
+    ] = None,
+    json_file: JsonOut = None,
+    resamples: Resamples = 1_000,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
+    seed: Seed = 13,
+) -> None:
+    """Score a model on labelled articles it has not seen, with intervals over articles."""
+    from textclf.bundle import load_bundle
+    from textclf.evaluate import evaluate as run
+    from textclf.evaluate import evaluate_against
+
+    labeller = load_bundle(model)
+    articles = read_together(data, labeller.labels)
+    settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    if against is None:
+        result = run(labeller, articles, **settings)
+        tables.show_evaluation(result, title=f"{model} on {_names(data)}")
+        written = result.to_json()
+    else:
+        result, other, difference = evaluate_against(labeller, load_bundle(against), articles, **settings)
+        tables.show_evaluation(result, title=f"{model} on {_names(data)}")
+        tables.show_difference(result, other, difference, names=(str(model), str(against)))
+        written = {**result.to_json(), "against": other.to_json(), "difference": difference.to_json()}
+        written["against"]["model"] = str(against)
+    written["model"], written["data"] = str(model), [str(path) for path in data]
+    write_json(json_file, written)
+
+
+def compare(
+    models: Annotated[
+        list[Path],
+        typer.Argument(metavar="CONFIG|MODEL...", help="Configs (trained first where needed) or trained models."),
+    ],
+    data: Annotated[
+        list[Path], typer.Option("--data", metavar="FILE", help="Held-out articles [default: the configs' data.test].")
+    ] = [],  # noqa: B006 (typer copies it)
+    json_file: JsonOut = None,
+    resamples: Resamples = 1_000,
+    seed: Seed = 13,
+) -> None:
+    """Set models side by side on the same held-out articles; the first is the baseline."""
+    from textclf.bundle import load_bundle
+    from textclf.compare import compare as run
+    from textclf.config import load_config
+    from textclf.train import train as run_training
+
+    loaded, files = {}, list(data)
+    for given in models:
+        if given.suffix in (".yaml", ".yml"):
+            config = load_config(given)
+            if not (config.out / "textclf.json").is_file():
+                run_training(config)
+            loaded[str(config.out)] = load_bundle(config.out)
+            files += [] if data else [file for file in config.data.test or () if file not in files]
+        else:
+            loaded[str(given)] = load_bundle(given)
+    if not files:
+        raise DataError("no held-out articles to compare on: give --data FILE, or a config with data.test")
+    labels = next(iter(loaded.values())).labels
+    datasets = {str(file): read_together([file], labels) for file in files}
+    rows = run(loaded, datasets, resamples=resamples, seed=seed)
+    tables.show_comparison(rows)
+    write_json(json_file, {"rows": [tables.comparison_json(row) for row in rows]})
+
+
+def predict(
+    model: Model,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Text, JSON Lines, CSV or Parquet files, folders, or - for stdin."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A .jsonl, .csv or .parquet file [default: stdout, JSON Lines]."),
+    ] = None,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Show labels beside paragraphs, for reading.")] = False,
+) -> None:
+    """Label every paragraph of the inputs; one record a paragraph."""
+    from textclf.articles import stream_passages
+    from textclf.bundle import load_bundle
+    from textclf.predict import check_output, predict_files
+
+    if pretty and out is not None:
+        raise ConfigError("--pretty shows on the screen; leave out --out, or leave out --pretty")
+    check_output(out)
+    labeller = load_bundle(model)
+    if pretty:
+        tables.show_labelled(labeller.label_stream(stream_passages(inputs)), labeller)
+        return
+    summary = predict_files(labeller, inputs, out=out)
+    tables.show_summary(summary, out)
+
+
+def read_together(files: list[Path], labels: Any) -> list[Any]:
+    """Read labelled files as one set of articles; an article in two of them is refused."""
+    from textclf.datasets import check_labelled, shared_articles
+    from textclf.datasets.raw import raise_faults
+
+    checked = [check_labelled(file, labels) for file in files]
+    raise_faults(fault for file in checked for fault in file.faults)
+    raise_faults(shared_articles(checked))
+    return [article for file in checked for article in file.articles]
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Write JSON, whole or not at all."""
+    from textclf.files import written_aside
+
+    if path is not None:
+        with written_aside(path) as aside:
+            aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _names(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths))

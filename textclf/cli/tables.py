@@ -1,0 +1,166 @@
+"""What the commands show: tables for people, on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from textclf.compare import Row
+from textclf.evaluate import Difference, Estimate, Evaluation
+from textclf.labeller import Labeller
+from textclf.labels import LabelSet
+from textclf.predict import Summary
+from textclf.records import Article, Examples, LabelledPassage
+from textclf.train import TrainingResult
+
+OVERALL_NAMES = {
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "macro_ap": "macro-AP",
+    "exact_match": "exact match",
+    "false_alarm_rate": "false-alarm rate",
+}
+
+
+def console() -> Console:
+    """Return a console that is as wide as the terminal, or wide enough for a table in a file."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=140)
+
+
+def table(title: str, first: str, *columns: str) -> Table:
+    """Return an empty table with numbers aligned to the right."""
+    made = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    made.add_column(first)
+    for column in columns:
+        made.add_column(column, justify="right")
+    return made
+
+
+def show_training(result: TrainingResult) -> None:
+    """Show where the model is and how it does on the articles its thresholds were fitted on."""
+    show_evaluation(result.validation, title="on the articles its thresholds were fitted on (this flatters)")
+    console().print(f"saved {escape(str(result.path))} after {result.seconds:.1f} s", soft_wrap=True)
+
+
+def show_evaluation(evaluation: Evaluation, *, title: str) -> None:
+    """Show the scores of one evaluation, per label and overall, each with its interval."""
+    percent = f"{evaluation.settings['confidence']:.0%}"
+    per_label = table(title, "label", "precision", "recall", "F1", "average precision", "support", "threshold")
+    for j, label in enumerate(evaluation.labels):
+        scores = [str(evaluation.per_label[name][j]) for name in ("precision", "recall", "f1", "ap")]
+        threshold = evaluation.thresholds[j]
+        shown = f"{threshold:.2f}" if threshold <= 1 else "never"
+        per_label.add_row(label, *scores, str(evaluation.support[j]), shown)
+    overall = table("", "overall", f"score [{percent} interval over articles]")
+    for name, shown in OVERALL_NAMES.items():
+        overall.add_row(shown, str(evaluation.overall[name]))
+    screen = console()
+    screen.print(per_label)
+    screen.print(overall)
+    screen.print(f"{evaluation.n_articles} articles, {evaluation.n_paragraphs} paragraphs")
+    for note in evaluation.notes:
+        screen.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+
+
+def show_difference(ours: Evaluation, other: Evaluation, difference: Difference, *, names: tuple[str, str]) -> None:
+    """Show two models' overall and per-label scores and the paired difference."""
+    shown = table(f"{names[0]} less {names[1]}, paired over articles", "score", names[0], names[1], "difference")
+    for name, title in OVERALL_NAMES.items():
+        shown.add_row(title, str(ours.overall[name]), str(other.overall[name]), _signed(difference.overall[name]))
+    for j, label in enumerate(ours.labels):
+        pair = [str(each.per_label["f1"][j]) for each in (ours, other)]
+        shown.add_row(f"F1 {label}", *pair, _signed(difference.per_label["f1"][j]))
+    console().print(shown)
+    console().print("* the interval leaves out 0")
+
+
+def show_comparison(rows: Sequence[Row]) -> None:
+    """Show every model on every set, and the macro-F1 each gains on the first."""
+    shown = table(
+        "held-out articles [95% interval over articles]",
+        "data",
+        "model",
+        "macro-F1",
+        "micro-F1",
+        "macro-AP",
+        "false alarms",
+        "macro-F1 against first",
+    )
+    last = None
+    for row in rows:
+        if last not in (None, row.data):
+            shown.add_section()
+        overall = row.evaluation.overall
+        scores = [str(overall[name]) for name in ("macro_f1", "micro_f1", "macro_ap", "false_alarm_rate")]
+        gain = _signed(row.difference.overall["macro_f1"]) if row.difference else "baseline"
+        shown.add_row("" if row.data == last else Path(row.data).stem, row.model, *scores, gain)
+        last = row.data
+    screen = console()
+    screen.print(shown)
+    screen.print("* the interval of the paired difference leaves out 0")
+    notes = {f"{row.model} on {row.data}: {note}": None for row in rows for note in row.evaluation.notes}
+    for note in notes:
+        screen.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+
+
+def comparison_json(row: Row) -> dict[str, Any]:
+    """Return one row of a comparison, JSON-ready."""
+    difference = row.difference.to_json() if row.difference else None
+    return {"model": row.model, "data": row.data, **row.evaluation.to_json(), "difference_to_first": difference}
+
+
+def show_stats(splits: Mapping[str, Sequence[Article]], labels: LabelSet) -> None:
+    """Show articles, paragraphs, and yes / unknown per label for each split."""
+    shown = table("paragraphs that carry each label (+ unknown)", "split", "articles", "paragraphs")
+    for label in labels:
+        shown.add_column(label, justify="right")
+    shown.add_column("two or more", justify="right")
+    shown.add_column("none", justify="right")
+    for name, articles in splits.items():
+        targets = Examples.of(articles, labels).targets
+        yes, unknown = (targets == 1).sum(axis=0), np.isnan(targets).sum(axis=0)
+        cells = [f"{y} (+{u})" if u else str(y) for y, u in zip(yes, unknown, strict=True)]
+        several, none = int(((targets == 1).sum(axis=1) > 1).sum()), int((targets == 0).all(axis=1).sum())
+        shown.add_row(Path(name).stem, str(len(articles)), str(len(targets)), *cells, str(several), str(none))
+    console().print(shown)
+
+
+def show_labelled(passages: Iterable[LabelledPassage], model: Labeller) -> None:
+    """Show paragraphs with the labels they carry, for reading."""
+    screen = console()
+    article = None
+    for passage in passages:
+        if passage.article_id != article:
+            article = passage.article_id
+            screen.rule(Text(article, style="bold"), align="left")
+        tags = ", ".join(f"{name} {passage.scores[name]:.2f}" for name in passage.labels) or "–"
+        screen.print(Text(f"[{tags}]", style="bold cyan" if passage.labels else "dim"))
+        screen.print(Text(passage.text))
+        screen.print()
+    if article is None:
+        screen.print("there is no paragraph in the input")
+
+
+def show_summary(summary: Summary, out: Path | None) -> None:
+    """Say on stderr what a prediction run did."""
+    counts = ", ".join(f"{name} {count}" for name, count in summary.per_label.items())
+    where = f", written to {out}" if out else ""
+    screen = Console(stderr=True, highlight=False)
+    screen.print(f"{summary.paragraphs} paragraphs of {summary.articles} articles{where}: {counts}", soft_wrap=True)
+
+
+def _signed(estimate: Estimate) -> str:
+    if np.isnan(estimate.value):
+        return "–"
+    low, high = estimate.interval
+    star = " *" if low > 0 or high < 0 else ""
+    return f"{estimate.value:+.3f} [{low:+.3f}, {high:+.3f}]{star}"

@@ -1,0 +1,279 @@
+"""Scoring a model on labelled articles, with intervals over articles, alone or against another model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from textclf.errors import DataError
+from textclf.intervals import Interval, bootstrap, percentile_interval
+from textclf.labeller import Labeller
+from textclf.labels import LabelSet
+from textclf.metrics import OVERALL, PER_LABEL, Scored, counts
+from textclf.records import Article, Examples
+from textclf.thresholds import decide
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score with its confidence interval; NaN where it is undefined."""
+
+    value: float
+    interval: Interval
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return "–"
+        if math.isnan(self.interval.low):
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one model on one set of articles.
+
+    Attributes:
+        labels: The label set.
+        overall: Score name (see `metrics.OVERALL`) to estimate.
+        per_label: Score name (see `metrics.PER_LABEL`) to one estimate per label.
+        support: Known positives per label.
+        thresholds: The thresholds used, per label.
+        n_articles: Articles scored.
+        n_paragraphs: Paragraphs scored.
+        n_known: Known targets, of n_paragraphs x labels.
+        seen_articles: Ids of articles the model was trained on: scores on them are not held out.
+        settings: Resamples, confidence and seed of the intervals.
+        notes: What a reader should know.
+    """
+
+    labels: LabelSet
+    overall: dict[str, Estimate]
+    per_label: dict[str, list[Estimate]]
+    support: list[int]
+    thresholds: list[float]
+    n_articles: int
+    n_paragraphs: int
+    n_known: int
+    seen_articles: list[str]
+    settings: dict[str, float]
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the evaluation JSON-ready; an undefined score is null."""
+        per_label: dict[str, Any] = {}
+        label_intervals: dict[str, Any] = {}
+        for j, label in enumerate(self.labels):
+            per_label[label] = {name: _number(scores[j].value) for name, scores in self.per_label.items()}
+            per_label[label] |= {"support": self.support[j], "threshold": self.thresholds[j]}
+            label_intervals[label] = {name: _ends(scores[j]) for name, scores in self.per_label.items()}
+        return {
+            "n_articles": self.n_articles,
+            "n_paragraphs": self.n_paragraphs,
+            "n_known_targets": self.n_known,
+            **{name: _number(score.value) for name, score in self.overall.items()},
+            "per_label": per_label,
+            "intervals": {
+                **{name: _ends(score) for name, score in self.overall.items()},
+                "per_label": label_intervals,
+                **self.settings,
+                "method": "percentile bootstrap over articles",
+            },
+            "articles_seen_in_training": self.seen_articles,
+            "notes": self.notes,
+        }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The paired difference of two models on the same articles: this one's score less the other's.
+
+    Attributes:
+        overall: Score name to difference.
+        per_label: Score name to one difference per label.
+        labels: The label set.
+    """
+
+    labels: LabelSet
+    overall: dict[str, Estimate]
+    per_label: dict[str, list[Estimate]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the differences JSON-ready."""
+        return {
+            **{name: {"difference": _number(s.value), "interval": _ends(s)} for name, s in self.overall.items()},
+            "per_label": {
+                label: {
+                    name: {"difference": _number(scores[j].value), "interval": _ends(scores[j])}
+                    for name, scores in self.per_label.items()
+                }
+                for j, label in enumerate(self.labels)
+            },
+        }
+
+
+def evaluate(
+    model: Labeller,
+    articles: Sequence[Article],
+    *,
+    resamples: int = 1_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Evaluation:
+    """Score a model on labelled articles, with bootstrap intervals over articles.
+
+    Args:
+        model: What `textclf.load` gives.
+        articles: Labelled articles; unknown labels count nowhere.
+        resamples: Article resamples.
+        confidence: Of the intervals.
+        seed: Fixes the resamples.
+
+    Raises:
+        DataError: When there is no paragraph, or a label the model does not know.
+    """
+    examples = Examples.of(articles, model.labels)
+    scored = score(model, examples)
+    seen = seen_in_training(model, articles)
+    return summarise(
+        model,
+        examples,
+        scored,
+        resamples=resamples,
+        confidence=confidence,
+        seed=seed,
+        seen_articles=seen,
+    )
+
+
+def evaluate_against(
+    model: Labeller,
+    other: Labeller,
+    articles: Sequence[Article],
+    *,
+    resamples: int = 1_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[Evaluation, Evaluation, Difference]:
+    """Score two models on the same articles and the paired difference between them.
+
+    Each resample of the articles scores both models, so what makes articles hard is common to both and cancels.
+
+    Raises:
+        DataError: When the two have different labels, or as `evaluate` does.
+    """
+    if model.labels.names != other.labels.names:
+        ours, theirs = ", ".join(model.labels), ", ".join(other.labels)
+        raise DataError(f"the two models have different labels ({ours} against {theirs}); they cannot be compared")
+    examples = Examples.of(articles, model.labels)
+    both = [(each, score(each, examples)) for each in (model, other)]
+    settings = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    evaluations = [
+        summarise(each, examples, scored, seen_articles=seen_in_training(each, articles), **settings)  # type: ignore[arg-type]
+        for each, scored in both
+    ]
+    (_, ours_scored), (_, theirs_scored) = both
+
+    def difference(weights: np.ndarray) -> np.ndarray:
+        return np.asarray(_all_metrics(ours_scored, weights) - _all_metrics(theirs_scored, weights))
+
+    estimates = _estimate(difference, ours_scored, examples.groups, resamples, confidence, seed)
+    return evaluations[0], evaluations[1], Difference(model.labels, *_sort_out(estimates, len(model.labels)))
+
+
+def score(model: Labeller, examples: Examples) -> Scored:
+    """Return truth, probabilities and decisions of a model on examples.
+
+    Raises:
+        DataError: When there is nothing to score.
+    """
+    if not len(examples):
+        raise DataError("there is no paragraph to evaluate on")
+    probabilities = model.predict_proba(examples.texts)
+    return Scored(examples.targets, probabilities, decide(probabilities, model.thresholds))
+
+
+def summarise(
+    model: Labeller,
+    examples: Examples,
+    scored: Scored,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    seen_articles: Sequence[str] = (),
+) -> Evaluation:
+    """Turn scored examples into an `Evaluation`."""
+    estimates = _estimate(
+        lambda weights: _all_metrics(scored, weights), scored, examples.groups, resamples, confidence, seed
+    )
+    overall, per_label = _sort_out(estimates, len(model.labels))
+    support = counts(scored, scored.ones()).positives[0].astype(int).tolist()
+    notes = []
+    if seen_articles:
+        notes.append(
+            f"{len(seen_articles)} of these articles were in the model's training data; scores on them are not "
+            f"held out: {', '.join(seen_articles[:5])}{' ...' if len(seen_articles) > 5 else ''}"
+        )
+    empty = [label for label, n in zip(model.labels, support, strict=True) if n == 0]
+    if empty:
+        notes.append(f"no paragraph here carries {', '.join(empty)}: no score for it, and none in the macro scores")
+    n_articles = len(np.unique(examples.groups))
+    if n_articles < 10:
+        notes.append(f"{n_articles} article(s) are too few for intervals to be trusted")
+    return Evaluation(
+        labels=model.labels,
+        overall=overall,
+        per_label=per_label,
+        support=support,
+        thresholds=[float(t) for t in model.thresholds],
+        n_articles=n_articles,
+        n_paragraphs=len(examples),
+        n_known=int((~np.isnan(examples.targets)).sum()),
+        seen_articles=list(seen_articles),
+        settings={"resamples": resamples, "confidence": confidence, "seed": seed},
+        notes=notes,
+    )
+
+
+def seen_in_training(model: Labeller, articles: Sequence[Article]) -> list[str]:
+    """Return the ids of articles that the model's bundle says it was trained on."""
+    trained_on = set(model.card.get("data", {}).get("training_articles", []))
+    return [article.article_id for article in articles if article.article_id in trained_on]
+
+
+def _all_metrics(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Return every metric as columns (b, overall + per-label metrics x k)."""
+    overall = [metric(scored, weights)[:, None] for metric in OVERALL.values()]
+    return np.concatenate(overall + [metric(scored, weights) for metric in PER_LABEL.values()], axis=1)
+
+
+def _estimate(
+    statistic: Any, scored: Scored, groups: np.ndarray, resamples: int, confidence: float, seed: int
+) -> list[Estimate]:
+    values = statistic(scored.ones())[0]
+    samples = bootstrap(statistic, groups, n_resamples=resamples, seed=seed)
+    intervals = percentile_interval(samples, confidence=confidence)
+    return [
+        Estimate(float(value), interval if not math.isnan(value) else Interval(math.nan, math.nan))
+        for value, interval in zip(values, intervals, strict=True)
+    ]
+
+
+def _sort_out(estimates: list[Estimate], k: int) -> tuple[dict[str, Estimate], dict[str, list[Estimate]]]:
+    overall = dict(zip(OVERALL, estimates, strict=False))
+    rest = estimates[len(OVERALL) :]
+    per_label = {name: rest[i * k : (i + 1) * k] for i, name in enumerate(PER_LABEL)}
+    return overall, per_label
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
+
+
+def _ends(estimate: Estimate) -> list[float | None]:
+    return [_number(estimate.interval.low), _number(estimate.interval.high)]

@@ -1,0 +1,132 @@
+"""A trained model as people use it: a predictor with its calibration and thresholds, which labels paragraphs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textclf.calibration import Calibration, LabelMap, fit_calibration
+from textclf.errors import DataError, TextclfWarning
+from textclf.labels import LabelSet
+from textclf.models.interface import Predictor, TakesCalibration
+from textclf.records import MAX_CHARACTERS, Article, Examples, LabelledPassage, Passage
+from textclf.thresholds import NEVER, decide, fit_thresholds
+
+STREAM_WINDOW = 8_192  # passages labelled at a time when streaming
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """What `textclf.load` returns. It serves like any `Predictor`, and it decides.
+
+    Attributes:
+        predictor: The model itself.
+        calibration: Maps its probabilities, one map per label.
+        thresholds: float64 (k,): a paragraph carries label j when its calibrated probability reaches thresholds[j].
+        card: What is known of the model: kind, config, data, versions, validation scores. JSON-ready.
+        path: The bundle's folder, when it was loaded from or saved to one.
+    """
+
+    predictor: Predictor
+    calibration: Calibration
+    thresholds: np.ndarray
+    card: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def labels(self) -> LabelSet:
+        """The labels, in column order."""
+        return self.predictor.labels
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return calibrated probabilities, float32 (n, k), rows in order.
+
+        A text with nothing in it but white space reports nothing: its probabilities are 0. Of a text longer than
+        100,000 characters the first 100,000 are read, with a warning.
+
+        Raises:
+            DataError: When `texts` is one string, or an item is no string.
+        """
+        if isinstance(texts, str):
+            raise DataError("predict_proba takes a list of texts; put a single text in a list: [text]")
+        texts = list(texts)
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise DataError(f"text {row} is no text but {type(text).__name__}: {text!r:.60}")
+        longest = max(map(len, texts), default=0)
+        if longest > MAX_CHARACTERS:
+            warnings.warn(
+                f"a text has {longest:,} characters; only the first {MAX_CHARACTERS:,} are read. "
+                f"Split documents into paragraphs",
+                TextclfWarning,
+                stacklevel=2,
+            )
+        probabilities = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
+        filled = [row for row, text in enumerate(texts) if text.strip()]
+        found = self.predictor.predict_proba([readable(texts[row]) for row in filled])
+        probabilities[filled] = self.calibration(found)
+        return probabilities
+
+    def predict(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the labels each text carries, in the label set's order; none is an empty tuple."""
+        return self.labels.decode(decide(self.predict_proba(texts), self.thresholds))
+
+    def label(self, article: Article) -> list[LabelledPassage]:
+        """Label every paragraph of an article."""
+        passages = (Passage(article.article_id, i, p.text) for i, p in enumerate(article.paragraphs))
+        return list(self.label_stream(passages))
+
+    def label_stream(self, passages: Iterable[Passage]) -> Iterator[LabelledPassage]:
+        """Label passages as they come, a window at a time: the same order, flat memory."""
+        rest = iter(passages)
+        while window := list(islice(rest, STREAM_WINDOW)):
+            probabilities = self.predict_proba([passage.text for passage in window])
+            names = self.labels.decode(decide(probabilities, self.thresholds))
+            for passage, labels, row in zip(window, names, probabilities, strict=True):
+                scores = {name: round(float(p), 6) for name, p in zip(self.labels, row, strict=True)}
+                yield LabelledPassage(passage.article_id, passage.paragraph, passage.text, labels, scores)
+
+
+def readable(text: str) -> str:
+    """Return a text as models read it: not over-long, and without half characters, which no tokenizer takes."""
+    return text[:MAX_CHARACTERS].encode("utf-8", errors="replace").decode("utf-8")
+
+
+def fit_labeller(
+    predictor: Predictor,
+    held_out: Examples,
+    probabilities: np.ndarray,
+    *,
+    calibration: Any,
+    shrinkage: float,
+    seed: int,
+    never: Sequence[int] = (),
+) -> tuple[Labeller, np.ndarray]:
+    """Fit calibration and thresholds on held-out paragraphs; return the whole and the calibrated probabilities.
+
+    Args:
+        predictor: The trained model. One that can takes Platt scaling into its last layer.
+        held_out: Paragraphs the probabilities are of.
+        probabilities: float32 (n, k), from a model that did not train on these articles.
+        calibration: The method (see `fit_calibration`).
+        shrinkage: See `fit_thresholds`.
+        seed: For the resamples.
+        never: Columns that had no positive in training; they are never predicted.
+    """
+    takes = isinstance(predictor, TakesCalibration)
+    fitted = fit_calibration(held_out.targets, probabilities, method=calibration, affine_only=takes)
+    maps = tuple(LabelMap() if column in never else m for column, m in enumerate(fitted.maps))
+    fitted = Calibration(maps)
+    calibrated = fitted(probabilities)
+    thresholds = fit_thresholds(held_out.targets, calibrated, held_out.groups, shrinkage=shrinkage, seed=seed)
+    thresholds[list(never)] = NEVER
+    if isinstance(predictor, TakesCalibration) and all(m.method in ("platt", "none") for m in maps):
+        predictor.scale_logits(np.array([m.slope for m in maps]), np.array([m.intercept for m in maps]))
+        fitted = replace(fitted, in_weights=True)
+    return Labeller(predictor, fitted, thresholds), calibrated

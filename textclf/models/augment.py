@@ -1,0 +1,45 @@
+"""Training texts made to look more like the copy a model will meet; labels stay true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+PUNCTUATION = re.compile(r"""[,;:"'“”‘’«»()\-–—]+""")
+
+
+def augment(
+    texts: Sequence[str],
+    targets: np.ndarray,
+    *,
+    join_neighbours: float,
+    drop_punctuation: float,
+    rng: np.random.Generator,
+) -> tuple[list[str], np.ndarray]:
+    """Return as many texts and targets, some of them changed.
+
+    Args:
+        texts: n paragraphs; neighbours in the list are taken for neighbours in an article.
+        targets: float32 (n, k): 1, 0 or NaN.
+        join_neighbours: Chance of a text being joined with the next one. Joined, a label is yes where either says
+            yes, no where both say no, else unknown.
+        drop_punctuation: Chance of a text losing its commas, quotes, brackets and dashes, as scraped copy does.
+        rng: Decides.
+    """
+    changed, wanted = list(texts), np.array(targets, dtype=np.float32)
+    for row in np.flatnonzero(rng.random(len(changed)) < join_neighbours).tolist():
+        if row + 1 < len(changed):
+            changed[row] = f"{texts[row]} {texts[row + 1]}"
+            wanted[row] = unite(targets[row], targets[row + 1])
+    for row in np.flatnonzero(rng.random(len(changed)) < drop_punctuation).tolist():
+        changed[row] = " ".join(PUNCTUATION.sub(" ", changed[row]).split())
+    return changed, wanted
+
+
+def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the targets of two texts read as one: yes where either is yes, no where both are no, else unknown."""
+    yes = (first == 1) | (second == 1)
+    no = (first == 0) & (second == 0)
+    return np.where(yes, 1.0, np.where(no, 0.0, np.nan)).astype(np.float32)

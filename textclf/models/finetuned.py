@@ -1,0 +1,223 @@
+"""An encoder fine-tuned as a whole, with a linear head over the labels.
+
+Stored as plain Hugging Face files: `AutoModelForSequenceClassification.from_pretrained` loads them, and
+`transformers.pipeline(..., top_k=None, function_to_apply="sigmoid")` gives the same probabilities.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from textclf.calibration import sigmoid
+from textclf.errors import BundleError, ModelError
+from textclf.labels import LabelSet
+from textclf.models.batching import BATCH_TOKENS, WINDOW, batches_by_length
+from textclf.models.encoders import (
+    MINILM,
+    find_encoder,
+    has_safetensors,
+    load_tokenizer,
+    pick_device,
+    quiet,
+    tokenize,
+)
+from textclf.models.interface import Constant, Options
+from textclf.progress import track
+
+
+class FinetunedOptions(Options):
+    """Options of the `finetuned` kind."""
+
+    encoder: str = Field(MINILM, description="Hub name or folder of any encoder transformers can classify with.")
+    max_length: int = Field(256, ge=8, description="Tokens read of a paragraph.")
+    epochs: int = Field(5, ge=1, description="The most passes over the training paragraphs.")
+    batch_size: int = Field(16, ge=1)
+    learning_rate: float = Field(2e-4, gt=0, description="Peak; it falls to 0 in a straight line.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps in which the rate rises.")
+    weight_decay: float = Field(0.01, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    patience: int = Field(2, ge=1, description="Epochs without a better validation macro-F1 before stopping.")
+    precision: Literal["auto", "float32", "bf16"] = Field("auto", description="auto: bf16 where it is fast.")
+    join_neighbours: float = Field(
+        0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
+    )
+    drop_punctuation: float = Field(
+        0.5, ge=0, le=1, description="Share of training texts whose punctuation is taken out."
+    )
+    allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
+
+
+class Finetuned:
+    """A Hugging Face sequence classifier with one sigmoid per label.
+
+    Args:
+        labels: The labels, one output each.
+        options: See `FinetunedOptions`.
+        seed: For the new head, the order of the data and dropout.
+    """
+
+    options_type: ClassVar[type[Options]] = FinetunedOptions
+
+    def __init__(self, labels: LabelSet, options: FinetunedOptions, *, seed: int) -> None:
+        self.labels = labels
+        self.options = options
+        self.seed = seed
+        self.info: dict[str, Any] = {}
+        self.model: Any = None
+        self.tokenizer: Any = None
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        targets: np.ndarray,
+        *,
+        validation: tuple[Sequence[str], np.ndarray] | None = None,
+    ) -> Self:
+        """Learn from texts and targets (see `Trainable.fit`).
+
+        With `validation`, the epoch with the best macro-F1 there is kept and training stops when it no longer rises.
+        """
+        from textclf.models.training import run_training
+
+        started = time.perf_counter()
+        self._open_encoder()
+        self.info = run_training(self, texts, targets, validation=validation)
+        for column, probability in Constant.of(targets).items():
+            self._make_constant(column, probability)
+        self.info["seconds"] = round(time.perf_counter() - started, 3)
+        return self
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 (n, k) (see `Predictor.predict_proba`)."""
+        return np.asarray(sigmoid(self.predict_logits(texts)), dtype=np.float32)
+
+    def predict_logits(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 (n, k): the log-odds of each label, computed in float32, sorted by length on the way."""
+        import torch
+
+        if self.model is None:
+            raise ModelError("this finetuned model is not trained; call fit first")
+        self.model.eval()
+        logits = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(texts), WINDOW):
+                rows = tokenize(self.tokenizer, texts[start : start + WINDOW])
+                lengths = [len(row["input_ids"]) for row in rows]
+                batches = batches_by_length(lengths, max_tokens=BATCH_TOKENS)
+                for batch in track(batches, what="predicting") if len(texts) <= WINDOW else batches:
+                    inputs = self.tokenizer.pad([rows[i] for i in batch], return_tensors="pt")
+                    output = self.model(**inputs.to(self.model.device))
+                    logits[start + batch] = output.logits.float().cpu().numpy()
+        return logits
+
+    def scale_logits(self, slopes: np.ndarray, intercepts: np.ndarray) -> None:
+        """Work ``slope * logit + intercept`` per label into the last layer (see `TakesCalibration`)."""
+        import torch
+
+        layer = self._last_layer()
+        with torch.no_grad():
+            a = torch.as_tensor(slopes, dtype=torch.float32, device=layer.weight.device)
+            b = torch.as_tensor(intercepts, dtype=torch.float32, device=layer.weight.device)
+            layer.weight.mul_(a[:, None])
+            layer.bias.mul_(a).add_(b)
+
+    def save(self, folder: Path) -> None:
+        """Write config, safetensors weights and tokenizer, as transformers lays them out."""
+        with quiet():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
+
+    @classmethod
+    def load(cls, folder: Path, labels: LabelSet, options: FinetunedOptions, *, seed: int) -> Self:
+        """Read back what `save` wrote; weights that are missing, left over or misshapen are refused.
+
+        Raises:
+            BundleError: When weights and config do not fit each other or the labels.
+        """
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        model = cls(labels, options, seed=seed)
+        with quiet():
+            model.model, found = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+        faults = {name: sorted(map(str, keys)) for name, keys in found.items() if keys}
+        if faults:
+            raise BundleError(f"{folder}: the weights do not fit the config: {faults}")
+        if model.model.config.num_labels != len(labels):
+            raise BundleError(f"{folder}: {model.model.config.num_labels} outputs for {len(labels)} labels")
+        model.model.eval().to(pick_device())
+        model.tokenizer = load_tokenizer(folder, max_length=options.max_length)
+        return model
+
+    def _open_encoder(self) -> None:
+        """Load the pretrained encoder with a new head; only the head's weights may be new."""
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
+        names = dict(enumerate(self.labels))
+        with quiet(), torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            try:
+                self.model, found = AutoModelForSequenceClassification.from_pretrained(
+                    folder,
+                    num_labels=len(self.labels),
+                    id2label=names,
+                    label2id={name: column for column, name in names.items()},
+                    problem_type="multi_label_classification",
+                    dtype=torch.float32,
+                    trust_remote_code=False,
+                    use_safetensors=has_safetensors(folder),
+                    output_loading_info=True,
+                )
+            except (OSError, ValueError) as fault:
+                raise ModelError(f"cannot build a classifier on {self.options.encoder!r}: {fault}") from fault
+        prefix = self.model.base_model_prefix + "."
+        lost = [key for key in found["missing_keys"] if key.startswith(prefix) and "pooler" not in key]
+        if lost:
+            raise ModelError(f"encoder {self.options.encoder!r} lacks {len(lost)} of its weights, such as {lost[0]}")
+        self.model.to(pick_device())
+        self.tokenizer = load_tokenizer(folder, max_length=self.options.max_length)
+        self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, self._positions())
+
+    def _positions(self) -> int:
+        """Return how many tokens the encoder has positions for."""
+        found = getattr(self.model.config, "max_position_embeddings", None) or self.options.max_length
+        padding = getattr(self.model.config, "pad_token_id", None) or 0
+        is_roberta = "roberta" in self.model.config.model_type
+        return int(found) - (padding + 1 if is_roberta else 0)  # RoBERTa's positions begin after its padding id
+
+    def _last_layer(self) -> Any:
+        """Return the linear layer that gives the logits.
+
+        Raises:
+            ModelError: When the architecture ends in something else.
+        """
+        import torch
+
+        linear = [m for m in self.model.modules() if isinstance(m, torch.nn.Linear)]
+        last = [layer for layer in linear if layer.out_features == len(self.labels)]
+        if not last or last[-1].bias is None:
+            raise ModelError(f"{self.model.config.model_type}: no last linear layer with {len(self.labels)} outputs")
+        return last[-1]
+
+    def _make_constant(self, column: int, probability: float) -> None:
+        """Make one label's logit the same for every text: it had nothing to learn from."""
+        import torch
+
+        layer = self._last_layer()
+        with torch.no_grad():
+            layer.weight[column].zero_()
+            layer.bias[column] = float(np.log(probability / (1 - probability)))

@@ -1,0 +1,179 @@
+"""Sentence embeddings of an encoder that stays as it is, and one-vs-rest logistic regression on top."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from textclf.errors import BundleError, ModelError
+from textclf.files import sha256_of
+from textclf.labels import LabelSet
+from textclf.models.batching import BATCH_TOKENS, WINDOW, batches_by_length
+from textclf.models.embedding_cache import EmbeddingCache, text_key
+from textclf.models.encoders import (
+    MINILM,
+    TOKENIZER_FILES,
+    find_encoder,
+    has_safetensors,
+    load_tokenizer,
+    pick_device,
+    quiet,
+    tokenize,
+    weight_files,
+)
+from textclf.models.interface import Options
+from textclf.models.linear import fit_one_vs_rest, positive_probabilities
+from textclf.progress import track
+
+TRUSTED_TYPES: tuple[str, ...] = ()  # scikit-learn's own types are enough for the head; nothing else is loaded
+
+
+class FrozenEncoderOptions(Options):
+    """Options of the `frozen_encoder` kind."""
+
+    encoder: str = Field(MINILM, description="Hub name or folder.")
+    max_length: int = Field(256, ge=8, description="Tokens read of a paragraph.")
+    C: float = Field(1.0, gt=0, description="Inverse strength of the L2 penalty.")
+    max_iter: int = Field(1_000, ge=1)
+    cache: bool = Field(True, description="Keep embeddings on disk by content.")
+    allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
+
+
+class FrozenEncoder:
+    """Mean-pooled, length-normalised embeddings and one logistic regression per label, class-balanced.
+
+    Args:
+        labels: The labels, one column each.
+        options: See `FrozenEncoderOptions`.
+        seed: For the solver.
+    """
+
+    options_type: ClassVar[type[Options]] = FrozenEncoderOptions
+
+    def __init__(self, labels: LabelSet, options: FrozenEncoderOptions, *, seed: int) -> None:
+        self.labels = labels
+        self.options = options
+        self.seed = seed
+        self.info: dict[str, Any] = {}
+        self.head: Any = None
+        self.folder: Path | None = None
+        self._encoder: Any = None
+        self._tokenizer: Any = None
+        self._cache: EmbeddingCache | None = None
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        targets: np.ndarray,
+        *,
+        validation: tuple[Sequence[str], np.ndarray] | None = None,
+    ) -> Self:
+        """Learn from texts and targets (see `Trainable.fit`); `validation` is not needed and not used."""
+        started = time.perf_counter()
+        self._open(find_encoder(self.options.encoder, allow_bin=self.options.allow_bin))
+        embeddings = self.embed(texts)
+        self.head = fit_one_vs_rest(
+            embeddings, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed
+        )
+        self.info = {"width": int(embeddings.shape[1]), "seconds": round(time.perf_counter() - started, 3)}
+        return self
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 (n, k) (see `Predictor.predict_proba`)."""
+        if self.head is None:
+            raise ModelError("this frozen_encoder model is not trained; call fit first")
+        return positive_probabilities(self.head, self.embed(texts))
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 (n, d): the mean of each text's token vectors, of length 1; cached by content."""
+        keys = [text_key(text) for text in texts]
+        known = self._cache.get(list(dict.fromkeys(keys))) if self._cache else {}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        if missing:
+            made = dict(zip(missing, self._compute(list(missing.values())), strict=True))
+            known.update(made)
+            if self._cache:
+                self._cache.put(made)
+        width = self._encoder.config.hidden_size
+        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, width), np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write the encoder, its tokenizer and the head, so that the bundle needs no hub."""
+        import skops.io
+
+        target = folder / "encoder"
+        target.mkdir()
+        with quiet():
+            self._encoder.save_pretrained(target)
+            self._tokenizer.save_pretrained(target)
+        skops.io.dump(self.head, folder / "head.skops")
+        (folder / "settings.json").write_text(json.dumps({"info": self.info}, indent=2), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, labels: LabelSet, options: FrozenEncoderOptions, *, seed: int) -> Self:
+        """Read encoder and head back; the head may hold scikit-learn's own types only.
+
+        Raises:
+            BundleError: When the head holds anything else or does not fit the labels.
+        """
+        import skops.io
+
+        model = cls(labels, options, seed=seed)
+        model._open(folder / "encoder")
+        foreign = set(skops.io.get_untrusted_types(file=folder / "head.skops")) - set(TRUSTED_TYPES)
+        if foreign:
+            raise BundleError(f"{folder / 'head.skops'} holds types that are not loaded: {sorted(foreign)}")
+        model.head = skops.io.load(folder / "head.skops", trusted=list(TRUSTED_TYPES))
+        found = getattr(model.head, "estimators_", [])
+        if len(found) != len(labels):
+            raise BundleError(f"{folder}: the head has {len(found)} outputs for {len(labels)} labels")
+        model.info = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["info"]
+        return model
+
+    def _open(self, folder: Path) -> None:
+        """Load the encoder in a folder, and find the cache of its embeddings."""
+        import torch
+        from transformers import AutoModel
+
+        self._tokenizer = load_tokenizer(folder, max_length=self.options.max_length)
+        with quiet():
+            self._encoder = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=has_safetensors(folder),
+            )
+        self._encoder.eval().to(pick_device())
+        if self.options.cache:
+            self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
+
+    def _fingerprint(self, folder: Path) -> str:
+        """Return a name that differs whenever embeddings would: by weights, tokenizer, pooling and length."""
+        files = [*weight_files(folder), *(folder / name for name in TOKENIZER_FILES)]
+        parts = [f"{file.name}:{sha256_of(file)}" for file in files if file.is_file()]
+        parts.append(f"mean-normalised:{self.options.max_length}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+    def _compute(self, texts: list[str]) -> np.ndarray:
+        import torch
+
+        device = self._encoder.device
+        embeddings = np.zeros((len(texts), self._encoder.config.hidden_size), dtype=np.float32)
+        with torch.inference_mode():
+            for start in track(range(0, len(texts), WINDOW), what="embedding", unit="window"):
+                rows = tokenize(self._tokenizer, texts[start : start + WINDOW])
+                lengths = [len(row["input_ids"]) for row in rows]
+                for batch in batches_by_length(lengths, max_tokens=BATCH_TOKENS):
+                    inputs = self._tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
+                    hidden = self._encoder(**inputs).last_hidden_state
+                    mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+                    mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+                    embeddings[start + batch] = torch.nn.functional.normalize(mean).float().cpu().numpy()
+        return embeddings

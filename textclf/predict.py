@@ -1,0 +1,218 @@
+"""Labelling files of any size: passages stream in, one record a paragraph streams out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from textclf.articles import stream_passages
+from textclf.errors import DataError
+from textclf.files import written_aside
+from textclf.labeller import Labeller
+from textclf.labels import LabelSet
+from textclf.progress import log, track
+from textclf.records import LabelledPassage
+
+BATCH_ROWS = 8_192  # rows of a Parquet row group
+
+
+class Writer(Protocol):
+    """Writes labelled passages one by one."""
+
+    def write(self, passage: LabelledPassage) -> None:
+        """Write one record."""
+        ...
+
+    def close(self) -> None:
+        """Write what is still held."""
+        ...
+
+
+@dataclass
+class Summary:
+    """What a prediction run did.
+
+    Attributes:
+        paragraphs: Paragraphs labelled.
+        articles: Articles they came from, counted as runs of one id.
+        per_label: Paragraphs carrying each label.
+        skipped: Files of a folder that were of no known kind.
+    """
+
+    paragraphs: int = 0
+    articles: int = 0
+    per_label: dict[str, int] = field(default_factory=dict)
+    skipped: list[Path] = field(default_factory=list)
+
+
+def predict_files(model: Labeller, inputs: Iterable[str | Path], *, out: str | Path | None = None) -> Summary:
+    """Label every paragraph of the inputs and write one record each, in order.
+
+    Args:
+        model: What `textclf.load` gives.
+        inputs: Files, folders, or ``"-"`` (see `textclf.articles.stream_passages`).
+        out: A `.jsonl`, `.csv` or `.parquet` file, whole when this returns and absent when it raises; None writes
+            JSON Lines to standard output.
+
+    Raises:
+        DataError: When an input is broken or there is no paragraph in them.
+        WriteError: When the output cannot be written.
+    """
+    summary = Summary(per_label=dict.fromkeys(model.labels, 0))
+    passages = stream_passages(inputs, on_skip=summary.skipped.append)
+    labelled = _counted(model.label_stream(passages), summary)
+    with open_writer(out, model.labels) as writer:
+        for passage in track(labelled, what="labelling", unit=" paragraphs"):
+            writer.write(passage)
+        if summary.paragraphs == 0:
+            raise DataError("there is no paragraph in the input; nothing was written")
+    for path in summary.skipped:
+        log.warning("skipped %s: not a kind of file that is read", path)
+    return summary
+
+
+def _counted(labelled: Iterable[LabelledPassage], summary: Summary) -> Iterator[LabelledPassage]:
+    last: str | None = None
+    for passage in labelled:
+        summary.paragraphs += 1
+        summary.articles += passage.article_id != last
+        last = passage.article_id
+        for name in passage.labels:
+            summary.per_label[name] += 1
+        yield passage
+
+
+def check_output(out: str | Path | None) -> None:
+    """Make sure that an output is one that can be written, before long work is begun.
+
+    Raises:
+        DataError: When its ending is not known or it is a folder.
+    """
+    if out is not None and Path(out).suffix.lower() not in WRITERS:
+        raise DataError(f"--out {out}: the ending must be one of {', '.join(WRITERS)}")
+    if out is not None and Path(out).is_dir():
+        raise DataError(f"--out {out} is a folder; give a file")
+
+
+@contextmanager
+def open_writer(out: str | Path | None, labels: LabelSet) -> Iterator[Writer]:
+    """Give a writer by the output's ending; the file appears only when the block ends well.
+
+    Raises:
+        DataError: When the ending is not known.
+    """
+    if out is None:
+        yield JsonLines(sys.stdout)
+        sys.stdout.flush()
+        return
+    out = Path(out)
+    check_output(out)
+    with written_aside(out) as aside:
+        writer = WRITERS[out.suffix.lower()](aside, labels)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+class JsonLines:
+    """One JSON object a line."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    @classmethod
+    def open(cls, path: Path, labels: LabelSet) -> JsonLines:
+        """Begin a file."""
+        del labels
+        return cls(path.open("w", encoding="utf-8", newline="\n"))
+
+    def write(self, passage: LabelledPassage) -> None:
+        """Write one record; half characters in a text, which UTF-8 has no bytes for, are escaped."""
+        line = json.dumps(passage.to_json(), ensure_ascii=False)
+        try:
+            self.file.write(line + "\n")
+        except UnicodeEncodeError:
+            self.file.write(json.dumps(passage.to_json()) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class Csv:
+    """One row a paragraph; labels parted by `;`, scores as a JSON object."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self.rows = csv.writer(file)
+        self.rows.writerow(["article_id", "paragraph", "text", "labels", "scores"])
+
+    @classmethod
+    def open(cls, path: Path, labels: LabelSet) -> Csv:
+        """Begin a file."""
+        del labels
+        return cls(path.open("w", encoding="utf-8", errors="replace", newline=""))
+
+    def write(self, passage: LabelledPassage) -> None:
+        """Write one row."""
+        labels, scores = ";".join(passage.labels), json.dumps(passage.scores, ensure_ascii=False)
+        self.rows.writerow([passage.article_id, passage.paragraph, passage.text, labels, scores])
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class Parquet:
+    """Columns of fixed types: text, list of labels, and a struct with one float per label."""
+
+    def __init__(self, path: Path, labels: LabelSet) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        scores = pa.struct([pa.field(name, pa.float32()) for name in labels])
+        self.schema = pa.schema(
+            [
+                pa.field("article_id", pa.string()),
+                pa.field("paragraph", pa.int64()),
+                pa.field("text", pa.string()),
+                pa.field("labels", pa.list_(pa.string())),
+                pa.field("scores", scores),
+            ]
+        )
+        self.file = pq.ParquetWriter(path, self.schema)
+        self.held: list[dict[str, Any]] = []
+
+    def write(self, passage: LabelledPassage) -> None:
+        """Hold one record, and write a row group when enough are held."""
+        record = passage.to_json()
+        record["text"] = passage.text.encode("utf-8", errors="replace").decode("utf-8")
+        self.held.append(record)
+        if len(self.held) >= BATCH_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is held and close the file."""
+        self._flush()
+        self.file.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self.held:
+            self.file.write_table(pa.Table.from_pylist(self.held, schema=self.schema))
+            self.held = []
+
+
+WRITERS: dict[str, Callable[[Path, LabelSet], Writer]] = {
+    ".jsonl": JsonLines.open,
+    ".csv": Csv.open,
+    ".parquet": Parquet,
+}

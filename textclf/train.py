@@ -1,0 +1,258 @@
+"""Training: a config becomes a bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textclf.bundle import check_replaceable, save_bundle
+from textclf.config import Config, ThresholdSettings
+from textclf.datasets import Checked, check_labelled, shared_articles
+from textclf.datasets.raw import raise_faults
+from textclf.errors import DataError, TextclfWarning
+from textclf.evaluate import Evaluation, summarise
+from textclf.files import check_writable
+from textclf.labeller import Labeller, fit_labeller
+from textclf.labels import LabelSet
+from textclf.metrics import Scored
+from textclf.models.interface import Options
+from textclf.models.registry import get_kind
+from textclf.progress import log
+from textclf.records import Article, Examples
+from textclf.splits import article_folds
+from textclf.thresholds import decide
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training gave.
+
+    Attributes:
+        model: The trained labeller, as saved.
+        path: Its bundle.
+        validation: Scores on the articles its thresholds were fitted on (so somewhat flattering).
+        seconds: Wall time, reading and saving included.
+    """
+
+    model: Labeller
+    path: Path
+    validation: Evaluation
+    seconds: float
+
+
+def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
+    """Train what a config describes and save it as a bundle.
+
+    Args:
+        config: From `textclf.config.load_config`.
+        out: The bundle's folder; by default the config's `out`.
+
+    Raises:
+        DataError: When the data has faults, or two splits share an article.
+        BundleError: When `out` holds something that is no bundle.
+        WriteError: When it cannot be written.
+    """
+    started = time.perf_counter()
+    path = Path(out) if out is not None else config.out
+    check_replaceable(path)
+    check_writable(path)
+    splits = read_splits(config)
+    training, validation = splits["train"], splits.get("validation")
+    log.info("training %s on %d articles", config.model.kind, len(training))
+    fitted = fit(
+        kind=config.model.kind,
+        options=config.options(),
+        labels=config.labels,
+        examples=Examples.of(training, config.labels),
+        validation=Examples.of(validation, config.labels) if validation else None,
+        thresholds=config.thresholds,
+        seed=config.seed,
+    )
+    scores = summarise(
+        fitted.model,
+        fitted.held_out,
+        fitted.scored,
+        resamples=config.evaluation.resamples,
+        confidence=config.evaluation.confidence,
+        seed=config.seed,
+    )
+    card = {
+        "config": config.to_json(),
+        "data": describe_data(training, validation),
+        "training": getattr(fitted.model.predictor, "info", {}),
+        "validation_scores": {
+            "fitted_on": "validation articles" if validation else f"{config.thresholds.folds} article folds",
+            "note": "thresholds and calibration were fitted on these articles, so the scores flatter",
+            **scores.to_json(),
+        },
+    }
+    model = save_bundle(fitted.model, path, kind=config.model.kind, card=card)
+    return TrainingResult(model, path, scores, time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model, and how it did on the held-out paragraphs its thresholds were fitted on.
+
+    Attributes:
+        model: The trained labeller, not yet saved.
+        held_out: The held-out paragraphs.
+        scored: Their truth, calibrated probabilities and decisions.
+    """
+
+    model: Labeller
+    held_out: Examples
+    scored: Scored
+
+
+def fit(
+    *,
+    kind: str,
+    options: Options,
+    labels: LabelSet,
+    examples: Examples,
+    validation: Examples | None,
+    thresholds: ThresholdSettings,
+    seed: int,
+) -> Fitted:
+    """Train a model and fit its calibration and thresholds on held-out articles.
+
+    Without `validation` the held-out probabilities come out of article folds: each fold is predicted by a model
+    that did not see it, and the final model trains on everything.
+
+    Raises:
+        DataError: When there is nothing to learn from, or too few articles for folds.
+    """
+    never = check_trainable(labels, examples.targets)
+    if validation is not None and len(validation):
+        held_out = validation
+        predictor = get_kind(kind)(labels, options, seed=seed).fit(
+            examples.texts, examples.targets, validation=(validation.texts, validation.targets)
+        )
+        probabilities = predictor.predict_proba(held_out.texts)
+    else:
+        held_out = examples
+        probabilities = out_of_fold(
+            kind=kind, options=options, labels=labels, examples=examples, n_folds=thresholds.folds, seed=seed
+        )
+        predictor = get_kind(kind)(labels, options, seed=seed).fit(examples.texts, examples.targets)
+    model, calibrated = fit_labeller(
+        predictor,
+        held_out,
+        probabilities,
+        calibration=thresholds.calibration,
+        shrinkage=thresholds.shrinkage,
+        seed=seed,
+        never=never,
+    )
+    return Fitted(model, held_out, Scored(held_out.targets, calibrated, decide(calibrated, model.thresholds)))
+
+
+def out_of_fold(
+    *, kind: str, options: Options, labels: LabelSet, examples: Examples, n_folds: int, seed: int
+) -> np.ndarray:
+    """Return float32 (n, k): each paragraph's probabilities from a model that saw nothing of its article.
+
+    Raises:
+        DataError: When there are fewer than two articles.
+    """
+    n_articles = len(np.unique(examples.groups))
+    if n_articles < 2:
+        raise DataError("thresholds are fitted on held-out articles, and there is only one; give at least two")
+    n_folds = min(n_folds, n_articles)
+    folds = article_folds(examples.targets, examples.groups, n_folds=n_folds, seed=seed)
+    probabilities = np.zeros(examples.targets.shape, dtype=np.float32)
+    for fold in range(n_folds):
+        log.info("fold %d of %d, for thresholds", fold + 1, n_folds)
+        rest, rows = examples.take(np.flatnonzero(folds != fold)), np.flatnonzero(folds == fold)
+        part = get_kind(kind)(labels, options, seed=seed).fit(rest.texts, rest.targets)
+        probabilities[rows] = part.predict_proba([examples.texts[row] for row in rows])
+    return probabilities
+
+
+def read_splits(config: Config) -> dict[str, list[Article]]:
+    """Read the config's files; every fault in any of them, and every article in two splits, is reported at once.
+
+    Raises:
+        DataError: With all faults.
+    """
+    checked: dict[str, list[Checked]] = {}
+    for name in ("train", "validation", "test"):
+        files: Sequence[Path] = getattr(config.data, name) or ()
+        if files:
+            checked[name] = [check_labelled(file, config.labels) for file in files]
+    everything = [file for files in checked.values() for file in files]
+    raise_faults(fault for file in everything for fault in file.faults)
+    raise_faults(shared_articles(everything))
+    splits = {name: [a for file in files for a in file.articles] for name, files in checked.items()}
+    warn_of_copies(splits)
+    return splits
+
+
+def warn_of_copies(splits: Mapping[str, Sequence[Article]]) -> None:
+    """Warn of paragraphs that stand word for word in training and in another split."""
+    known = {" ".join(p.text.split()) for article in splits["train"] for p in article.paragraphs}
+    for name, articles in splits.items():
+        if name == "train":
+            continue
+        copies = [a.article_id for a in articles for p in a.paragraphs if " ".join(p.text.split()) in known]
+        if copies:
+            warnings.warn(
+                f"{len(copies)} paragraph(s) of {name} stand word for word in the training data (articles "
+                f"{', '.join(dict.fromkeys(copies))[:200]}); scores on them flatter. Take them out of one side",
+                TextclfWarning,
+                stacklevel=2,
+            )
+
+
+def check_trainable(labels: LabelSet, targets: np.ndarray) -> list[int]:
+    """Warn of labels with only one known answer in training; return the columns with no positive.
+
+    Raises:
+        DataError: When nothing at all is known.
+    """
+    if np.isnan(targets).all():
+        raise DataError("there is no labelled paragraph to train on")
+    has_yes, has_no = (targets == 1).any(axis=0), (targets == 0).any(axis=0)
+    never: list[int] = np.flatnonzero(~has_yes).tolist()
+    for columns, what, outcome in (
+        (never, "no positive example", "it will never be predicted"),
+        (
+            np.flatnonzero(has_yes & ~has_no).tolist(),
+            "no negative example",
+            "it will be predicted for every paragraph",
+        ),
+    ):
+        for column in columns:
+            warnings.warn(
+                f"label {labels[column]!r} has {what} in the training data: {outcome}. Add paragraphs, or take it "
+                f"out of the label set",
+                TextclfWarning,
+                stacklevel=2,
+            )
+    return never
+
+
+def describe_data(training: Sequence[Article], validation: Sequence[Article] | None) -> dict[str, Any]:
+    """Return the data's fingerprint and counts, and the ids of the training articles."""
+    described: dict[str, Any] = {}
+    for name, articles in (("train", training), ("validation", validation or [])):
+        digest = hashlib.sha256()
+        for article in articles:
+            digest.update(repr((article.article_id, article.annotated)).encode())
+            for p in article.paragraphs:
+                digest.update(repr((p.text, p.labels, p.uncertain)).encode())
+        described[name] = {
+            "articles": len(articles),
+            "paragraphs": sum(len(article.paragraphs) for article in articles),
+            "sha256": digest.hexdigest(),
+        }
+    described["training_articles"] = sorted(article.article_id for article in training)
+    return described
