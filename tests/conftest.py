@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # tiny models are faster on one thread, above all on a busy machine
 
 from textclf.labels import LabelSet
 from textclf.records import Article, Examples, Paragraph

@@ -132,17 +132,19 @@ def build_config(settings: Mapping[str, Any], *, name: str, near: Path, source: 
         faults += list(_explain(found, Config))
     model = given.get("model", {})
     faults += _option_faults(model) if isinstance(model, Mapping) else []
-    if config is not None:
-        faults += [
-            f"data.{key}: no such file: {file}"
-            for key in ("train", "validation", "test")
-            for file in getattr(config.data, key) or ()
-            if not file.exists()
-        ]
+    faults += list(_missing_files(given.get("data")))
     if faults or config is None:
         listed = "\n".join(f"  - {fault}" for fault in faults)
         raise ConfigError(f"{source} has {len(faults)} fault(s):\n{listed}")
     return config
+
+
+def _missing_files(data: Any) -> Iterator[str]:
+    """Yield a fault for each data file that is not there."""
+    for key, value in data.items() if isinstance(data, Mapping) else ():
+        for file in value if isinstance(value, list) else [value]:
+            if key in DataSettings.model_fields and isinstance(file, (str, Path)) and not Path(file).exists():
+                yield f"data.{key}: no such file: {file} (looked for from {Path.cwd()})"
 
 
 def _option_faults(model: Mapping[str, Any]) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
 
 import typer
 
@@ -40,24 +44,42 @@ def options(
     """Label the paragraphs of news articles by event type."""
 
 
-def main() -> None:
-    """Run the command; a user's mistake ends it with one clear message and exit code 1."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; a user's mistake ends it with one clear message and exit code 1.
+
+    Args:
+        arguments: By default those of the process.
+    """
     show_progress()
-    warnings.showwarning = _show_warning  # type: ignore[assignment] (we use only its first two arguments)
+    warnings.showwarning = _show_warning
+    with user_errors():
+        app(args=None if arguments is None else list(arguments), prog_name="textclf")
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End the process with one message on stderr when the block raises what a user can mend."""
     try:
-        app()
+        yield
     except TextclfError as fault:
         typer.echo(f"error: {fault}", err=True)
         sys.exit(1)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *rest: object) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Show our own warnings as one line; those of libraries are for developers and stay hidden."""
     if issubclass(category, TextclfWarning):
         typer.echo(f"warning: {message}", err=True)

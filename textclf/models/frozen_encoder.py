@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,7 +113,6 @@ class FrozenEncoder:
             self._encoder.save_pretrained(target)
             self._tokenizer.save_pretrained(target)
         skops.io.dump(self.head, folder / "head.skops")
-        (folder / "settings.json").write_text(json.dumps({"info": self.info}, indent=2), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path, labels: LabelSet, options: FrozenEncoderOptions, *, seed: int) -> Self:
@@ -134,7 +132,6 @@ class FrozenEncoder:
         found = getattr(model.head, "estimators_", [])
         if len(found) != len(labels):
             raise BundleError(f"{folder}: the head has {len(found)} outputs for {len(labels)} labels")
-        model.info = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["info"]
         return model
 
     def _open(self, folder: Path) -> None:

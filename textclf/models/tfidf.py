@@ -100,7 +100,7 @@ class Tfidf:
         tensors["coefficients"] = np.concatenate([model.coef_ for model in estimators])
         tensors["intercepts"] = np.concatenate([model.intercept_ for model in estimators])
         save_file(tensors, folder / "weights.safetensors")
-        settings = {"vectorizers": [name for name, _ in self.pipeline[0].transformer_list], "info": self.info}
+        settings = {"vectorizers": [name for name, _ in self.pipeline[0].transformer_list]}
         (folder / "settings.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
     @classmethod
@@ -132,7 +132,6 @@ class Tfidf:
             raise BundleError(f"{folder}: weights of shape {given} do not fit {len(labels)} labels x {width} terms")
         estimators = [make_binary(row, float(b)) for row, b in zip(coefficients, intercepts, strict=True)]
         model.pipeline = Pipeline([("features", features), ("classifier", assemble(estimators))])
-        model.info = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["info"]
         return model
 
     def _features(self) -> Any:

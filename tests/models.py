@@ -1,0 +1,62 @@
+"""Tiny models for tests: a two-layer BERT with random weights, made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import FILLER, WORDS
+
+TINY_OPTIONS = {
+    "tfidf": {"min_df": 1},
+    "frozen_encoder": {"cache": False, "max_length": 64},
+    "finetuned": {
+        "max_length": 64,
+        "epochs": 12,
+        "batch_size": 8,
+        "learning_rate": 3e-3,
+        "precision": "float32",
+        "join_neighbours": 0.0,
+        "drop_punctuation": 0.0,
+    },
+}
+
+
+def make_encoder(folder: Path, *, seed: int = 0) -> Path:
+    """Write a tiny BERT encoder and its tokenizer to a folder, as a hub would have them."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = sorted({word for text in (*WORDS.values(), *FILLER) for word in text.split()} | {"and"})
+    letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789")]
+    tokens = dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *words])
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.enable_truncation(16)  # published files may ship with both fixed; they must be reset
+    tokenizer.enable_padding(length=16)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=128,
+    ).save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        config = BertConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=128,
+            initializer_range=0.2,  # wider than usual, so that so small a model learns in a few steps
+        )
+        BertModel(config).save_pretrained(folder)
+    return folder
