@@ -16,7 +16,7 @@ TINY_OPTIONS = {
         "learning_rate": 3e-3,
         "precision": "float32",
         "join_neighbours": 0.0,
-        "drop_punctuation": 0.0,
+        "strip_punctuation": 0.0,
     },
 }
 

@@ -135,10 +135,11 @@ def test_text_that_is_not_utf8_says_where_and_how_to_convert(tmp_path: Path):
     path.write_bytes(b"One.\nTwo.\ncaf\xe9.\n")
     with pytest.raises(DataError, match=r"latin\.txt.*iconv") as caught:
         read_article(path)
-    assert "line 2 " in str(caught.value) or "line 3 " in str(caught.value)  # after line 2, or at line 3
+    told = str(caught.value)
+    assert any(place in told for place in ("line 3", ":3", "after line 2"))
 
 
-@pytest.mark.parametrize("source", ["nul\0.txt", Path("nul\0.txt"), Path("x" * 5_000)])
+@pytest.mark.parametrize("source", ["nul\0.txt", Path("nul\0.txt"), Path("x" * 300)])
 def test_a_path_no_system_takes_is_a_data_error(source: str | Path):
     with pytest.raises(DataError):
         read_article(source)

@@ -91,9 +91,7 @@ def test_it_learns_what_a_few_paragraphs_say(kind: str, trained: Trainable) -> N
 def test_saved_and_loaded_it_predicts_the_same(kind: str, trained: Trainable, tmp_path: Path) -> None:
     trained.save(tmp_path)
     loaded = type(trained).load(tmp_path, LABEL_SET, trained.options, seed=0)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(
-        loaded.predict_proba(HELD_OUT.texts), trained.predict_proba(HELD_OUT.texts), atol=1e-6
-    )
+    np.testing.assert_allclose(loaded.predict_proba(HELD_OUT.texts), trained.predict_proba(HELD_OUT.texts), atol=1e-6)
 
 
 def test_no_pickle_is_written(trained: Trainable, tmp_path: Path) -> None:
@@ -104,9 +102,7 @@ def test_no_pickle_is_written(trained: Trainable, tmp_path: Path) -> None:
 
 def test_same_seed_same_model(kind: str, encoder: Path, trained: Trainable) -> None:
     again = make(kind, encoder).fit(TRAINING.texts, TRAINING.targets)
-    np.testing.assert_allclose(
-        again.predict_proba(HELD_OUT.texts), trained.predict_proba(HELD_OUT.texts), atol=1e-6
-    )
+    np.testing.assert_allclose(again.predict_proba(HELD_OUT.texts), trained.predict_proba(HELD_OUT.texts), atol=1e-6)
 
 
 def test_unknown_targets_teach_nothing(kind: str, encoder: Path) -> None:

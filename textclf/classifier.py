@@ -75,6 +75,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ConfigError: When the kind or its options are wrong.
         """
         texts = as_texts(X)
+        if not texts:
+            raise ValueError("X holds no texts (n_samples=0); at least 1 is required")
         targets = as_targets(y, n=len(texts))
         labels = LabelSet.of(self.labels or [str(column) for column in range(targets.shape[1])])
         if len(labels) != targets.shape[1]:
@@ -88,6 +90,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"groups has {len(rows)} entries for {len(texts)} texts")
         examples = Examples(texts, targets, rows, [str(row) for row in range(int(rows.max()) + 1)])
         shared: dict[str, Any] = {"labels": labels, "options": options, "seed": self.random_state}
+        if self.thresholds == "fitted" and len(np.unique(rows)) < 2:
+            raise ValueError(
+                f"thresholds='fitted' needs texts of at least 2 articles to hold some out (n_samples={len(texts)}, one "
+                f"article); give more, or a number as threshold"
+            )
         if self.thresholds == "fitted":
             settings = ThresholdSettings(folds=self.folds)
             self.model_ = fit_model(

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from textclf.errors import ConfigError, did_you_mean
 from textclf.labels import LabelSet
 from textclf.models.interface import Options
 from textclf.models.registry import get_kind
+from textclf.yamlfile import parse_yaml, read_yaml
 
 
 def _as_list(value: Any) -> Any:
+    if value == "" or (isinstance(value, list) and "" in value):
+        raise ValueError("a path must not be empty")
     return [value] if isinstance(value, (str, Path)) else value
 
 
@@ -47,7 +49,7 @@ class ThresholdSettings(Section):
     """How decisions are fitted on validation articles."""
 
     objective: Literal["f1"] = "f1"
-    shrinkage: float = Field(50.0, ge=0, description="Positives at which a label's own threshold counts half.")
+    shrinkage: float = Field(100.0, ge=0, description="Positives at which a label's own threshold counts half.")
     calibration: Literal["auto", "platt", "isotonic", "none"] = "auto"
     folds: int = Field(5, ge=2, description="Article folds, used when there is no validation file.")
 
@@ -68,7 +70,7 @@ class Config(Section):
     model: ModelSettings = ModelSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
-    seed: int = Field(13, ge=0, lt=2**32)
+    seed: int = Field(13, ge=0, lt=2**32, strict=True)
     out: Path
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -89,15 +91,18 @@ def load_config(path: str | Path, *, overrides: Sequence[str] = ()) -> Config:
     """Read a config file and apply overrides.
 
     Args:
-        path: A YAML file. Relative paths in it are looked for from the working folder, then from the project the
-            file belongs to (the folder that holds its `configs/` folder, else its own folder).
-        overrides: Such as ``"model.options.epochs=3"``; the value is read as YAML.
+        path: A YAML file. Relative paths to data in it are looked for from the project it belongs to (the folder that
+            holds its `configs/` folder, else its own folder), then from the working folder.
+        overrides: Such as ``"model.options.epochs=3"``; the value is read as YAML, and paths in it are looked for from
+            the working folder first.
 
     Raises:
         ConfigError: With every fault found: unknown keys (and the nearest known), wrong values, missing files.
     """
     path = Path(path)
-    settings = _read_yaml(path)
+    settings = read_yaml(path, what="the config")
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path} must hold settings such as `labels:` and `data:`, not {type(settings).__name__}")
     for override in overrides:
         _apply(settings, override)
     return build_config(settings, name=path.stem, near=path, source=str(path))
@@ -116,6 +121,8 @@ def build_config(settings: Mapping[str, Any], *, name: str, near: Path, source: 
         ConfigError: With every fault found.
     """
     faults: list[str] = []
+    if "name" in settings:
+        faults.append("name: unknown key (a config is named after its file)")
     given = {"out": f"runs/{name}", **settings, "name": name}
     labels = given.pop("labels", None)
     try:
@@ -143,14 +150,17 @@ def _missing_files(data: Any) -> Iterator[str]:
     """Yield a fault for each data file that is not there."""
     for key, value in data.items() if isinstance(data, Mapping) else ():
         for file in value if isinstance(value, list) else [value]:
-            if key in DataSettings.model_fields and isinstance(file, (str, Path)) and not Path(file).exists():
+            if key in DataSettings.model_fields and isinstance(file, (str, Path)) and not _exists(file):
                 yield f"data.{key}: no such file: {file} (looked for from {Path.cwd()})"
 
 
 def _option_faults(model: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with `model.kind` and `model.options`."""
     try:
-        options_type = get_kind(str(model.get("kind", "finetuned"))).options_type
+        kind = model.get("kind", "finetuned")
+        if not isinstance(kind, str):
+            return []  # told already
+        options_type = get_kind(kind).options_type
         options_type.model_validate(model.get("options") or {})
     except ConfigError as fault:
         return [str(fault)]
@@ -159,52 +169,35 @@ def _option_faults(model: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _exists(path: str | Path) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a name no file system takes
+        return False
+
+
 def _labels(given: Any, near: Path) -> LabelSet:
     if isinstance(given, str):
         return LabelSet.read(_locate(given, near))
-    if isinstance(given, (list, dict)):
+    if isinstance(given, LabelSet):
+        return given
+    if isinstance(given, (list, tuple, dict)):
         return LabelSet.of(given)
     raise ConfigError("labels: give a YAML file of labels, a list of names, or a mapping of name to definition")
 
 
 def _locate(given: Any, near: Path) -> Any:
-    """Return a relative path from where it exists: the working folder first, then the config's project."""
+    """Return a relative path from where it exists: the config's project first, then the working folder."""
     if isinstance(given, (list, tuple)):
         return [_locate(item, near) for item in given]
-    if not isinstance(given, str) or Path(given).is_absolute() or Path(given).exists():
+    if not isinstance(given, str) or Path(given).is_absolute() or (isinstance(given, _FromHere) and _exists(given)):
         return given
     folder = near.absolute().parent
     project = folder.parent if folder.name == "configs" else folder
-    return project / given if (project / given).exists() else given
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice, where YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (str, int)) and key in seen:
-                raise yaml.YAMLError(f"key {key!r} is given twice, at line {key_node.start_mark.line + 1}")
-            seen.add(key if isinstance(key, (str, int)) else id(key_node))
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as fault:
-        raise ConfigError(f"cannot read the config {path}: {fault.strerror}") from fault
-    except UnicodeDecodeError as fault:
-        raise ConfigError(f"{path} is not valid UTF-8: {fault}") from fault
-    try:
-        settings = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as fault:
-        raise ConfigError(f"{path} is not readable as YAML: {fault}") from fault
-    if not isinstance(settings, dict):
-        raise ConfigError(f"{path} must hold settings such as `labels:` and `data:`, not {type(settings).__name__}")
-    return settings
+    found = project / given
+    if not _exists(found):
+        return given
+    return str(found.relative_to(Path.cwd())) if found.is_relative_to(Path.cwd()) else str(found)
 
 
 def _apply(settings: dict[str, Any], override: str) -> None:
@@ -212,10 +205,7 @@ def _apply(settings: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {override!r}: write it as key=value, such as model.options.epochs=3")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as fault:
-        raise ConfigError(f"--set {override!r}: the value is not readable as YAML: {fault}") from fault
+    value = parse_yaml(text, source=f"--set {override!r}: the value")
     *parents, last = key.strip().split(".")
     place = settings
     for parent in parents:
@@ -225,7 +215,19 @@ def _apply(settings: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise ConfigError(f"--set {override!r}: {parent!r} holds a value, not settings")
         place = child
-    place[last] = value
+    place[last] = _from_here(value) if parents == ["data"] or key.strip() == "labels" else value
+
+
+class _FromHere(str):
+    """A path given on the command line: it is meant from the working folder."""
+
+    __slots__ = ()
+
+
+def _from_here(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_here(item) for item in value]
+    return _FromHere(value) if isinstance(value, str) else value
 
 
 def _explain(found: ValidationError, model: type[BaseModel], *, prefix: str = "") -> Iterator[str]:
@@ -240,7 +242,7 @@ def _explain(found: ValidationError, model: type[BaseModel], *, prefix: str = ""
             yield f"{key}: missing; it must be given"
         else:
             given = "" if isinstance(error["input"], dict) else f"; given: {error['input']!r}"
-            yield f"{key}: {error['msg'][:1].lower()}{error['msg'][1:]}{given}"
+            yield f"{key}: {error['msg'][:1].lower()}{error['msg'][1:]}{given[:100]}"
 
 
 def _fields(model: type[BaseModel], place: Sequence[str]) -> list[str]:

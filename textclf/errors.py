@@ -12,11 +12,11 @@ class TextclfError(Exception):
     """A fault the user can mend; its message says what was given, what is allowed and what to do."""
 
 
-class ConfigError(TextclfError):
+class ConfigError(TextclfError, ValueError):
     """A configuration with one or more faults, all of them in the message."""
 
 
-class DataError(TextclfError):
+class DataError(TextclfError, ValueError):
     """Input data that cannot be read or breaks a rule, with its place."""
 
 
@@ -56,9 +56,9 @@ def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
         ) from fault
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest known name at least `cutoff` alike, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import hashlib
 import os
+import platform
 import shutil
 import sys
 import uuid
@@ -37,9 +39,14 @@ def written_aside(target: Path, *, folder: bool = False) -> Iterator[Path]:
         WriteError: When it cannot be written: no space, no permission, a read-only place.
     """
     target = target.absolute()
-    aside = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.partial"
+    mark = f".{target.name}.{_this_host()}-"
+    aside = target.parent / f"{mark}{os.getpid()}-{uuid.uuid4().hex[:8]}.partial"
+    if target.exists() and target.is_dir() != folder:
+        kind = ("a file", "a folder") if folder else ("a folder", "a file")
+        raise WriteError(f"{target} is {kind[0]}, and {kind[1]} is to be written there; choose another place")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target.parent, mark)
         if folder:
             aside.mkdir()
         yield aside
@@ -47,7 +54,7 @@ def written_aside(target: Path, *, folder: bool = False) -> Iterator[Path]:
         _put_in_place(aside, target)
     except Exception as fault:
         _remove(aside)
-        reason = _reason(fault)
+        reason = _reason(fault, aside, target)
         if reason is None:
             raise
         raise WriteError(f"cannot write {target}: {reason}. What was there before is untouched.") from fault
@@ -74,11 +81,39 @@ def check_writable(target: Path) -> None:
         (target.parent / f".{target.name}.probe").unlink()
 
 
-def _reason(fault: Exception) -> str | None:
+def _this_host() -> str:
+    return "".join(c for c in platform.node() if c.isalnum())[:32] or "host"
+
+
+def _remove_leftovers(folder: Path, mark: str) -> None:
+    """Remove what killed processes of this machine left beside the target."""
+    for path in folder.glob(f"{glob.escape(mark)}*.partial"):
+        process = path.name.removeprefix(mark).split("-")[0]
+        if process.isdigit() and not _is_alive(int(process)):
+            _remove(path)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere asking would be a signal
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _reason(fault: Exception, aside: Path, target: Path) -> str | None:
     """Return what to tell of a failed write, or None when the fault is something else."""
     if isinstance(fault, OSError):
         if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return f"{fault.strerror}; free some space or choose another place"
+        if fault.filename is not None:
+            place = Path(os.fsdecode(fault.filename)).absolute()
+            if not place.is_relative_to(aside) and not target.is_relative_to(place):
+                return None  # the block failed to read something else
         return fault.strerror or str(fault)
     if type(fault).__name__ == "SafetensorError":  # what safetensors raises when a write fails
         return f"{fault}; free some space or choose another place"
@@ -89,7 +124,7 @@ def _put_in_place(aside: Path, target: Path) -> None:
     if aside.is_file() or not target.exists():
         aside.replace(target)
     elif _exchange(aside, target):
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)  # the new one is in place; the old one is only in the way
     else:  # no atomic exchange here: the old folder steps aside, and back if the new one cannot move in
         old = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.old"
         target.replace(old)
@@ -98,7 +133,7 @@ def _put_in_place(aside: Path, target: Path) -> None:
         except OSError:
             old.replace(target)
             raise
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
     _sync_folder(target.parent)
 
 

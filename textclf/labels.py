@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from textclf.errors import ConfigError, DataError, did_you_mean, one_of
+from textclf.yamlfile import read_yaml
 
 SEPARATORS = ";,|"  # these part labels in a flat table, so no name may hold them
 
@@ -33,7 +33,7 @@ class LabelSet:
                 faults.append(f"a label must be a non-empty text, not {name!r}")
             elif name != name.strip() or any(c in SEPARATORS or not c.isprintable() for c in name):
                 faults.append(f"label {name!r} may not begin or end with a space or hold any of '{SEPARATORS}'")
-        doubled = sorted({str(name) for name in self.names if self.names.count(name) > 1})
+        doubled = sorted({name for name in self.names if isinstance(name, str) and self.names.count(name) > 1})
         if doubled:
             faults.append(f"listed twice: {one_of(doubled)}")
         if faults:
@@ -41,12 +41,17 @@ class LabelSet:
 
     @classmethod
     def of(cls, labels: Iterable[str] | Mapping[str, str | None]) -> LabelSet:
-        """Make a set from names, or from a mapping of name to definition."""
+        """Make a set from names, or from a mapping of name to definition.
+
+        Raises:
+            ConfigError: When a name is empty, doubled, or holds a character that parts labels in tables.
+        """
+        if isinstance(labels, str):
+            raise ConfigError(f"labels: give a list of names, not the text {labels!r}")
         if isinstance(labels, Mapping):
             definitions = {name: " ".join(str(text or "").split()) for name, text in labels.items()}
             return cls(tuple(labels), definitions)
-        names = tuple(labels)
-        return cls(names, dict.fromkeys(names, ""))
+        return cls(tuple(labels))
 
     @classmethod
     def read(cls, path: str | Path) -> LabelSet:
@@ -55,12 +60,7 @@ class LabelSet:
         Raises:
             ConfigError: When the file is missing, is no YAML, or holds something else.
         """
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
-        except OSError as fault:
-            raise ConfigError(f"labels: cannot read {path}: {fault.strerror}") from fault
-        except (yaml.YAMLError, UnicodeDecodeError) as fault:
-            raise ConfigError(f"labels: {path} is not readable as YAML in UTF-8: {fault}") from fault
+        content = read_yaml(Path(path), what="the labels file")
         if not isinstance(content, (list, dict)):
             raise ConfigError(
                 f"labels: {path} must hold a list of names or a mapping of name to definition, "

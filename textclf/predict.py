@@ -29,8 +29,12 @@ class Writer(Protocol):
         """Write one record."""
         ...
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Write what is still held."""
+        ...
+
+    def close(self) -> None:
+        """Close the file; what is still held is lost."""
         ...
 
 
@@ -65,7 +69,7 @@ def predict_files(model: Labeller, inputs: Iterable[str | Path], *, out: str | P
         WriteError: When the output cannot be written.
     """
     summary = Summary(per_label=dict.fromkeys(model.labels, 0))
-    passages = stream_passages(inputs, on_skip=summary.skipped.append)
+    passages = stream_passages(inputs, exclude=Path(out) if out else None, on_skip=summary.skipped.append)
     labelled = _counted(model.label_stream(passages), summary)
     with open_writer(out, model.labels) as writer:
         for passage in track(labelled, what="labelling", unit=" paragraphs"):
@@ -117,6 +121,7 @@ def open_writer(out: str | Path | None, labels: LabelSet) -> Iterator[Writer]:
         writer = WRITERS[out.suffix.lower()](aside, labels)
         try:
             yield writer
+            writer.finish()
         finally:
             writer.close()
 
@@ -141,6 +146,9 @@ class JsonLines:
         except UnicodeEncodeError:
             self.file.write(json.dumps(passage.to_json()) + "\n")
 
+    def finish(self) -> None:
+        """Write what is still held: nothing."""
+
     def close(self) -> None:
         """Close the file."""
         self.file.close()
@@ -164,6 +172,9 @@ class Csv:
         """Write one row."""
         labels, scores = ";".join(passage.labels), json.dumps(passage.scores, ensure_ascii=False)
         self.rows.writerow([passage.article_id, passage.paragraph, passage.text, labels, scores])
+
+    def finish(self) -> None:
+        """Write what is still held: nothing."""
 
     def close(self) -> None:
         """Close the file."""
@@ -193,17 +204,18 @@ class Parquet:
     def write(self, passage: LabelledPassage) -> None:
         """Hold one record, and write a row group when enough are held."""
         record = passage.to_json()
-        record["text"] = passage.text.encode("utf-8", errors="replace").decode("utf-8")
+        for name in ("article_id", "text"):  # half characters have no bytes in UTF-8
+            record[name] = record[name].encode("utf-8", errors="replace").decode("utf-8")
         self.held.append(record)
         if len(self.held) >= BATCH_ROWS:
-            self._flush()
+            self.finish()
 
     def close(self) -> None:
-        """Write what is held and close the file."""
-        self._flush()
+        """Close the file."""
         self.file.close()
 
-    def _flush(self) -> None:
+    def finish(self) -> None:
+        """Write the records still held."""
         import pyarrow as pa
 
         if self.held:

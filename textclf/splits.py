@@ -16,6 +16,7 @@ from textclf.errors import DataError
 from textclf.labels import LabelSet
 from textclf.records import Article, Examples
 
+MOST_SWAPS = 200  # partners tried for a group's swap, so that a pass stays linear in the groups
 MAX_COMBINATIONS = 50  # the most frequent ones; rarer ones are balanced through their single labels
 
 
@@ -33,7 +34,7 @@ def split_articles(
     Raises:
         DataError: When shares are no shares, or there are fewer articles than parts.
     """
-    if not shares or min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
+    if not shares or not all(share > 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
         given = ", ".join(f"{name}={share}" for name, share in shares.items())
         raise DataError(f"shares must be above 0 and sum to 1; given: {given}")
     if len(articles) < len(shares):
@@ -121,6 +122,8 @@ def _improve(parts: np.ndarray, gaps: np.ndarray, weights: np.ndarray, rng: np.r
             if there == here:
                 continue
             candidates = np.flatnonzero(parts == there)
+            if len(candidates) > MOST_SWAPS:
+                candidates = rng.choice(candidates, MOST_SWAPS, replace=False)
             # Row 0 is a plain move; row i+1 swaps the group with candidates[i].
             shift = weights[group] - np.vstack([np.zeros_like(weights[:1]), weights[candidates]])
             before = np.square(gaps[here]).sum() + np.square(gaps[there]).sum()

@@ -1,8 +1,8 @@
 """Per-label decision thresholds that maximise F1 without chasing noise.
 
-The threshold with the best F1 on a few dozen positives is mostly luck. Two things steady it. It is the average over
-resamples of the articles rather than one argmax; and it is drawn towards one threshold pooled over all labels, the
-more so the fewer positives a label has.
+The threshold with the best F1 on a few dozen positives is mostly luck. Two things steady it. F1 is averaged over
+resamples of the articles at every threshold before the best one is taken; and that one is drawn towards a threshold
+pooled over all labels, the more so the fewer positives a label has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ NEVER = 2.0
 """The threshold of a label that is never predicted: above every probability."""
 
 DEFAULT = 0.5
-GRID = np.linspace(-5.0, 5.0, 201)  # the thresholds tried, in log-odds: 0.7% to 99.3%
+GRID = np.linspace(-7.0, 7.0, 281)  # the thresholds tried, in log-odds: 0.09% to 99.91%
+SLACK = 0.002  # thresholds whose mean F1 is this near the best are as good; the middle of them is taken
 
 
 def decide(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -29,7 +30,7 @@ def fit_thresholds(
     probabilities: np.ndarray,
     groups: np.ndarray,
     *,
-    shrinkage: float = 50.0,
+    shrinkage: float = 100.0,
     n_resamples: int = 200,
     seed: int = 0,
 ) -> np.ndarray:
@@ -41,7 +42,7 @@ def fit_thresholds(
         groups: (n,): the article of each row.
         shrinkage: The number of positives at which a label's own threshold and the pooled one weigh the same;
             0 trusts every label's own, infinity gives all labels the pooled one.
-        n_resamples: Article resamples the thresholds are averaged over.
+        n_resamples: Article resamples that F1 is averaged over.
         seed: Fixes the resamples.
 
     Returns:
@@ -52,16 +53,19 @@ def fit_thresholds(
     fitted = np.flatnonzero(support > 0)
     if not len(fitted):
         return np.full(k, DEFAULT)
-    own: list[np.ndarray] = []
-    pooled: list[np.ndarray] = []
+    curves = np.zeros((len(fitted), len(GRID)))
+    drawn = np.zeros(len(fitted))  # resamples that hold a positive of the label; in the others it has no F1
     for weights in article_weights(groups, n_resamples=n_resamples, seed=seed):
-        curves = np.stack([_f1_curve(targets[:, j], probabilities[:, j], weights) for j in fitted], axis=1)
-        own.append(_best(curves))
-        pooled.append(_best(curves.mean(axis=1)))
-    common = float(np.concatenate(pooled).mean())
-    thresholds = np.full(k, common)
+        for row, column in enumerate(fitted):
+            has_positive = weights @ (targets[:, column] == 1) > 0
+            drawn[row] += has_positive.sum()
+            curves[row] += _f1_curve(targets[:, column], probabilities[:, column], weights[has_positive]).sum(axis=0)
+    curves /= np.maximum(drawn, 1)[:, None]
+    common = _best(curves.mean(axis=0), slack=SLACK)
+    own = np.array([_best(curve, slack=SLACK) for curve in curves])
     trust = support[fitted] / (support[fitted] + shrinkage) if np.isfinite(shrinkage) else np.zeros(len(fitted))
-    thresholds[fitted] = trust * np.concatenate(own).mean(axis=0) + (1 - trust) * common
+    thresholds = np.full(k, common)
+    thresholds[fitted] = trust * own + (1 - trust) * common
     return sigmoid(thresholds)
 
 
@@ -71,14 +75,17 @@ def best_common_threshold(targets: np.ndarray, probabilities: np.ndarray) -> flo
     if not len(fitted):
         return DEFAULT
     ones = np.ones((1, len(targets)))
-    curves = np.stack([_f1_curve(targets[:, j], probabilities[:, j], ones) for j in fitted])
-    return float(sigmoid(_best(curves.mean(axis=0)))[0])
+    curves = np.concatenate([_f1_curve(targets[:, j], probabilities[:, j], ones) for j in fitted])
+    return float(sigmoid(np.array(_best(curves.mean(axis=0), slack=0.0))))
 
 
-def _best(curves: np.ndarray) -> np.ndarray:
-    """Return the log-odds (...) at which curves (..., g) are highest; the middle where several are."""
-    highest = curves >= curves.max(axis=-1, keepdims=True) - 1e-9
-    return np.asarray((highest * GRID).sum(axis=-1) / highest.sum(axis=-1))
+def _best(curve: np.ndarray, *, slack: float) -> float:
+    """Return the log-odds at which a curve (g,) is highest: the middle of the stretch within `slack` of its peak."""
+    peak = int(curve.argmax())
+    lower = np.flatnonzero(curve < curve[peak] - slack - 1e-9)
+    start = int(lower[lower < peak].max(initial=-1)) + 1
+    end = int(lower[lower > peak].min(initial=len(curve))) - 1
+    return float(GRID[start] + GRID[end]) / 2
 
 
 def _f1_curve(targets: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:

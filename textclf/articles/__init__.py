@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -50,7 +51,7 @@ def read_article(source: str | Path) -> Article:
         lines: Iterable[str] = list(_lines_of(path))
         article_id = path.stem
     else:
-        lines, article_id = source.splitlines(), "article"
+        lines, article_id = io.StringIO(source, newline=None), "article"
     title, texts = split_headline(split_paragraphs(lines))
     paragraphs = tuple(Paragraph(text) for text in texts)
     if not paragraphs:
@@ -59,13 +60,17 @@ def read_article(source: str | Path) -> Article:
 
 
 def stream_passages(
-    inputs: Iterable[str | Path], *, on_skip: Callable[[Path], None] = lambda path: None
+    inputs: Iterable[str | Path],
+    *,
+    exclude: Path | None = None,
+    on_skip: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Passage]:
     """Yield every paragraph of the inputs in order, holding little in memory.
 
     Args:
         inputs: Files (`.txt`, `.jsonl`, `.csv`, `.tsv`, `.parquet`), folders of them, or `-` for standard input
             (text, or JSON Lines when it begins with `{`).
+        exclude: A file that is not read even where it lies in a folder given: the output of an earlier run.
         on_skip: Called with each file of a folder that is of no known kind.
 
     Raises:
@@ -76,12 +81,16 @@ def stream_passages(
             yield from _standard_input()
             continue
         path = Path(given)
-        if path.is_dir():
+        if _is_folder(path):
             for file in sorted(file for file in path.rglob("*") if file.is_file()):
+                if file.name.startswith(".") or (exclude is not None and file.resolve() == exclude.resolve()):
+                    continue
                 if file.suffix.lower() in FEEDS:
                     yield from _read(file, article_id=file.relative_to(path).with_suffix("").as_posix())
-                elif not file.name.startswith("."):
+                else:
                     on_skip(file)
+        elif exclude is not None and path.resolve() == exclude.resolve():
+            raise DataError(f"{path} is both an input and the output; choose another output")
         else:
             yield from _read(path, article_id=path.stem)
 
@@ -109,8 +118,16 @@ def _lines_of(path: Path) -> Iterator[str]:
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
-    except OSError as fault:
-        raise DataError(f"cannot read {path}: {fault.strerror}") from fault
+    except (OSError, ValueError) as fault:
+        shown = str(path) if str(path).isprintable() else repr(str(path))
+        raise DataError(f"cannot read {shown[:200]}: {getattr(fault, 'strerror', None) or fault}") from fault
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name no file system takes
+        return False
 
 
 def _names_a_file(text: str) -> bool:

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from textclf.articles.text import split_headline, split_paragraphs
@@ -47,13 +48,13 @@ def read_jsonl(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passag
 def read_csv(file: BinaryIO, *, name: str, article_id: str, delimiter: str = ",") -> Iterator[Passage]:
     """Yield one passage per row of a CSV file whose header has `text` and, if possible, `article_id`."""
     csv.field_size_limit(2**31 - 1)
-    reader = csv.DictReader(decode_lines(file, name=name), delimiter=delimiter)
-    if reader.fieldnames is None:
-        return
-    if "text" not in reader.fieldnames:
-        raise DataError(f"{name}: no column `text`; found: {', '.join(reader.fieldnames)}")
+    reader = csv.DictReader(decode_lines(file, name=name), delimiter=delimiter, strict=True)
     number_row = RowNumbers(article_id)
     try:
+        header = reader.fieldnames or ()
+        if header and header.count("text") != 1:
+            number = "two columns" if "text" in header else "no column"
+            raise DataError(f"{name}: {number} `text`; found: {', '.join(header)}")
         for row in reader:
             if None in row or None in row.values():
                 raise DataError(f"{name}:{reader.line_num}: this row's cells do not match the header's")
@@ -95,13 +96,17 @@ def decode_lines(file: BinaryIO, *, name: str) -> Iterator[str]:
     Raises:
         DataError: At the first line that is not UTF-8, naming it.
     """
-    number = 0
+    lines = io.TextIOWrapper(file, encoding="latin-1")  # only to part the lines; each is then read as UTF-8
     try:
-        for line in io.TextIOWrapper(file, encoding="utf-8-sig"):
-            number += 1
-            yield line
-    except UnicodeDecodeError as fault:
-        raise DataError(f"{name}: the text after line {number} {NOT_UTF8}") from fault
+        for number, line in enumerate(lines, start=1):
+            raw = line.encode("latin-1")
+            try:
+                yield (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).decode("utf-8")
+            except UnicodeDecodeError as fault:
+                raise DataError(f"{name}:{number}: this line {NOT_UTF8}") from fault
+    finally:
+        with suppress(ValueError):  # whoever opened the file closes it, and may have done so already
+            lines.detach()
 
 
 class RowNumbers:
@@ -132,10 +137,12 @@ class RowNumbers:
         if given != self.article_id:
             self.article_id, self.next_number = given, 0
         number = row.get("paragraph")
-        try:
-            number = self.next_number if number is None or number == "" else int(number)
-        except (TypeError, ValueError):
-            raise DataError(f"{place}: `paragraph` must be a whole number, found {number!r:.60}") from None
+        if number is None or number == "":
+            number = self.next_number
+        elif isinstance(number, str) and number.isascii() and number.isdigit():
+            number = int(number)
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**63:
+            raise DataError(f"{place}: `paragraph` must be a whole number from 0, found {number!r:.60}")
         self.next_number = number + 1
         return Passage(str(given), number, text)
 

@@ -84,13 +84,13 @@ def read_labelled(path: str | Path, labels: LabelSet) -> list[Article]:
 
 def shared_articles(files: Sequence[Checked]) -> list[Fault]:
     """Return a fault for each article id that stands in more than one of the files: that is leakage."""
-    first: dict[str, Path] = {}
+    first: dict[str, int] = {}
     faults = []
-    for checked in files:
+    for number, checked in enumerate(files):
         for article in checked.articles:
-            other = first.setdefault(article.article_id, checked.path)
-            if other != checked.path:
-                message = f"this article also stands in {other}; a split may share no article with another"
+            other = first.setdefault(article.article_id, number)
+            if other != number:
+                message = f"this article also stands in {files[other].path}; a split may share no article with another"
                 faults.append(Fault(str(checked.path), None, article.article_id, None, message))
     return faults
 

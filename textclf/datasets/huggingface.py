@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from textclf.datasets.raw import Fault, RawArticle
-from textclf.datasets.table import Row, group_rows
+from textclf.datasets.table import read_records
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
@@ -26,7 +26,4 @@ def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
     if isinstance(table, datasets.DatasetDict):
         splits = ", ".join(str(path / name) for name in table)
         raise DataError(f"{path} holds several splits; name one of its folders: {splits}")
-    if "paragraphs" in table.column_names:
-        yield from (RawArticle(dict(record), number) for number, record in enumerate(table, start=1))
-        return
-    yield from group_rows(path, [Row(number, dict(record)) for number, record in enumerate(table, start=1)], labels)
+    yield from read_records(path, table.column_names, map(dict, table), labels)

@@ -32,7 +32,9 @@ def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
             rows.append(Row(line, record))
         else:
             yield RawArticle(record, line)
-    yield from group_rows(path, rows, labels)
+    if rows:
+        columns = list(dict.fromkeys(str(name) for row in rows for name in row.cells))
+        yield from group_rows(path, columns, rows, labels)
 
 
 def parse(text: str) -> Any:

@@ -46,6 +46,13 @@ class RawArticle:
         return str(found) if usable else None
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in for a paragraph that a reader could not make out, and says why."""
+
+    message: str
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str | None]]:
     """Yield `(line number, text)` for each line that is not blank; None where it is not UTF-8.
 
@@ -67,6 +74,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | None]]:
         raise DataError(f"cannot read {path}: {fault.strerror}") from fault
 
 
+NEARLY = 0.8  # how like a known name an unknown one must be to be taken for a slip of the pen
 NOT_UTF8 = "not valid UTF-8; convert the file first, for example with: iconv -f WINDOWS-1252 -t UTF-8"
 
 

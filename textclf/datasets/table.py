@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from textclf.datasets.raw import NOT_UTF8, Fault, RawArticle
-from textclf.errors import DataError
+from textclf.datasets.raw import NEARLY, NOT_UTF8, Fault, RawArticle, Unreadable
+from textclf.errors import DataError, did_you_mean
 from textclf.labels import SEPARATORS, LabelSet
 
 ARTICLE_COLUMNS = ("title", "date", "source")
@@ -26,44 +27,37 @@ NO = {"0", "0.0", "false", "no"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a table with the line it begins on."""
+    """One row of a table with the line it begins on, and what made it unreadable, if anything did."""
 
     line: int
     cells: Mapping[str, Any]
+    fault: str | None = None
 
 
 def read_csv(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
     """Yield the articles of a CSV or TSV file with a header line."""
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    header: list[str] = []
     rows: list[Row] = []
-    before = 0
+    end = 0
     csv.field_size_limit(2**31 - 1)
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
-            header = next(reader, [])
-            missing = [name for name in ("article_id", "text") if name not in header]
-            if header and missing:
-                found = ", ".join(header)
-                yield Fault(str(path), 1, None, None, f"no column {' and '.join(missing)}; found: {found}")
-                return
-            before = reader.line_num
             for cells in reader:
-                line, before = before + 1, reader.line_num
+                line, end = end + 1, reader.line_num
                 if not cells:
                     continue
-                if len(cells) != len(header):
-                    fault = f"{len(cells)} cells where the header has {len(header)}; quote texts with commas"
-                    yield Fault(str(path), line, None, None, fault)
-                elif any(not _is_unicode(cell) for cell in cells):
-                    yield Fault(str(path), line, None, None, NOT_UTF8)
-                else:
-                    rows.append(Row(line, dict(zip(header, cells, strict=True))))
+                if not header:
+                    header = cells
+                    continue
+                rows.append(Row(line, dict(zip(header, cells, strict=False)), _row_fault(cells, header)))
     except OSError as fault:
         raise DataError(f"cannot read {path}: {fault.strerror}") from fault
     except csv.Error as fault:
-        yield Fault(str(path), None, None, None, f"broken CSV after line {before}: {fault}")
-    yield from group_rows(path, rows, labels)
+        yield Fault(str(path), end + 1, None, None, f"broken CSV after line {end}: {fault}")
+    if header:
+        yield from group_rows(path, header, rows, labels)
 
 
 def read_parquet(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
@@ -72,75 +66,125 @@ def read_parquet(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | F
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path).to_pylist()
+        table = pq.read_table(path)
     except (OSError, pa.ArrowException) as fault:
         raise DataError(f"cannot read {path} as Parquet: {fault}") from fault
-    if table and "paragraphs" in table[0]:
-        yield from (RawArticle(record, number) for number, record in enumerate(table, start=1))
-        return
-    yield from group_rows(path, [Row(number, record) for number, record in enumerate(table, start=1)], labels)
+    yield from read_records(path, table.column_names, table.to_pylist(), labels)
 
 
-def group_rows(path: Path, rows: Sequence[Row], labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
+def read_records(
+    path: Path, columns: Sequence[str], records: Iterable[Mapping[str, Any]], labels: LabelSet | None
+) -> Iterator[RawArticle | Fault]:
+    """Yield the articles of a table whose rows are articles (with `paragraphs`) or paragraphs, numbered from 1."""
+    if "paragraphs" in columns:
+        yield from (RawArticle(record, number) for number, record in enumerate(records, start=1))
+    else:
+        rows = [Row(number, record) for number, record in enumerate(records, start=1)]
+        yield from group_rows(path, columns, rows, labels)
+
+
+def group_rows(
+    path: Path, columns: Sequence[str], rows: Sequence[Row], labels: LabelSet | None
+) -> Iterator[RawArticle | Fault]:
     """Join flat rows into one record per `article_id`, in order of first appearance.
 
-    A row with an unreadable label cell is a fault, and so is its article's absence from what follows.
+    Columns that are missing, doubled or nearly right make one fault each, and then no row is read.
     """
+    faults = column_faults(columns, labels)
+    if faults:
+        yield from (Fault(str(path), 1, None, None, fault) for fault in faults)
+        return
+    own_columns = [name for name in labels or () if name in columns and name not in OWN_COLUMNS]
     records: dict[str, dict[str, Any]] = {}
     lines: dict[str, list[int]] = {}
     for row in rows:
-        article_id = str(row.cells.get("article_id") or "")
-        number = len(lines.get(article_id, []))
-        try:
-            paragraph, annotated = _paragraph(row.cells, labels)
-        except ValueError as fault:
-            yield Fault(str(path), row.line, article_id or None, number, str(fault))
-            continue
+        given = row.cells.get("article_id")
+        article_id = "" if given is None else str(given)
         record = records.setdefault(article_id, {"article_id": article_id, "paragraphs": []})
         lines.setdefault(article_id, []).append(row.line)
+        try:
+            record["paragraphs"].append(_paragraph(row, own_columns))
+        except ValueError as fault:
+            record["paragraphs"].append(Unreadable(str(fault)))
         for name in ARTICLE_COLUMNS:
-            if row.cells.get(name):
-                record.setdefault(name, row.cells[name])
-        if annotated is not None:
-            record["annotated"] = annotated
-        record["paragraphs"].append(paragraph)
+            value = row.cells.get(name)
+            if value not in (None, ""):
+                record.setdefault(name, value.isoformat() if isinstance(value, date) else value)
+        if row.cells.get("annotated") not in (None, ""):
+            record.setdefault("annotated", _names(row.cells["annotated"]))
+        elif own_columns and "labels" not in columns:
+            record["annotated"] = own_columns
     for article_id, record in records.items():
         yield RawArticle(record, lines[article_id][0], tuple(lines[article_id]))
 
 
-def _paragraph(cells: Mapping[str, Any], labels: LabelSet | None) -> tuple[dict[str, Any], list[str] | None]:
-    """Turn one row into a paragraph object, and the labels that were looked for (None: every one)."""
-    columns = [name for name in labels or () if name in cells and name not in OWN_COLUMNS]
-    paragraph: dict[str, Any] = {"text": cells.get("text") or "", "labels": [], "uncertain": []}
-    if cells.get("labels") is None and not columns:
+def column_faults(columns: Sequence[str], labels: LabelSet | None) -> list[str]:
+    """Return what is wrong with a table's columns."""
+    found = ", ".join(columns) if all(map(_is_unicode, columns)) else None
+    if found is None:
+        return [NOT_UTF8]
+    missing = [name for name in ("article_id", "text") if name not in columns]
+    faults = [f"no column {' and '.join(missing)}; found: {found}"] if missing else []
+    faults += [f"column {name!r} stands there twice" for name in sorted(set(columns)) if columns.count(name) > 1]
+    own = [name for name in labels or () if name in columns]
+    if not missing and "labels" not in columns and not own:
         known = f", or one column per label ({', '.join(labels)})" if labels else ""
-        raise ValueError(f"no labels: a row needs a `labels` column{known}")
-    paragraph["labels"] = split_labels(cells.get("labels"))
-    paragraph["uncertain"] = split_labels(cells.get("uncertain"))
-    extra = {name: value for name, value in cells.items() if name not in (*OWN_COLUMNS, *columns)}
+        faults.append(f"no labels: a `labels` column is needed{known}; found: {found}")
+    known_columns = [*OWN_COLUMNS, *(labels or () if "labels" not in columns else ())]
     for name in columns:
-        answer = "" if cells[name] is None else str(cells[name]).strip().lower()
+        near = did_you_mean(name, [k for k in known_columns if k not in columns], cutoff=NEARLY)
+        if name not in known_columns and name not in (labels or ()) and near:
+            faults.append(f"unknown column {name!r}{near}")
+    return faults
+
+
+def _paragraph(row: Row, own_columns: Sequence[str]) -> dict[str, Any]:
+    """Turn one row into a paragraph object.
+
+    Raises:
+        ValueError: When a cell cannot be read.
+    """
+    if row.fault is not None:
+        raise ValueError(row.fault)
+    cells = row.cells
+    extra = {name: value for name, value in cells.items() if name not in (*OWN_COLUMNS, *own_columns)}
+    paragraph = {
+        **extra,
+        "text": cells.get("text"),
+        "labels": _names(cells.get("labels")),
+        "uncertain": _names(cells.get("uncertain")),
+    }
+    for name in own_columns:
+        answer = "" if cells.get(name) is None else str(cells[name]).strip().lower()
         if answer in YES:
             paragraph["labels"].append(name)
         elif answer == "":
             paragraph["uncertain"].append(name)
         elif answer not in NO:
             raise ValueError(f"column {name!r} holds {cells[name]!r}; allowed: 1, 0, or nothing for unknown")
-    annotated = split_labels(cells.get("annotated")) or (columns if columns and "labels" not in cells else None)
-    return {**extra, **paragraph}, annotated
+    return paragraph
 
 
-def split_labels(cell: Any) -> list[str]:
-    """Read a cell of label names: a list, a JSON list, or names parted by `;`, `,` or `|`."""
+def _row_fault(cells: Sequence[str], header: Sequence[str]) -> str | None:
+    if len(cells) != len(header):
+        return f"{len(cells)} cells where the header has {len(header)}; quote texts with commas"
+    return None if all(map(_is_unicode, cells)) else NOT_UTF8
+
+
+def _names(cell: Any) -> Any:
+    """Read a cell of label names: a list, a JSON list, or names parted by `;`, `,` or `|`.
+
+    A cell of another type comes back as it is: the rules of labelled data tell what is wrong with it.
+    """
     if cell is None:
         return []
     if not isinstance(cell, str):
-        return list(cell)
+        return list(cell) if isinstance(cell, (list, tuple)) else cell
     if cell.lstrip().startswith("["):
         try:
-            return list(json.loads(cell))
-        except ValueError as fault:
-            raise ValueError(f"labels {cell!r} look like a JSON list but are not: {fault}") from fault
+            return json.loads(cell)
+        except (ValueError, RecursionError) as fault:
+            raise ValueError(f"labels {cell!r:.80} look like a JSON list but are not: {fault}") from fault
     return [name.strip() for name in re.split(f"[{re.escape(SEPARATORS)}]", cell) if name.strip()]
 
 

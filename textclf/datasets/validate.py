@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from textclf.datasets.raw import Fault, RawArticle
+from textclf.datasets.raw import NEARLY, Fault, RawArticle, Unreadable
 from textclf.errors import did_you_mean
 from textclf.labels import LabelSet
 from textclf.records import MAX_CHARACTERS, Article, Paragraph
 
 ARTICLE_KEYS = ("article_id", "title", "date", "source", "annotated", "paragraphs")
 PARAGRAPH_KEYS = ("text", "labels", "uncertain")
+HALF_CHARACTER = "holds half a character (a lone surrogate); export it again as UTF-8"
 
 
 def validate(path: Path, raw: RawArticle, labels: LabelSet | None) -> tuple[Article | None, list[Fault]]:
@@ -30,6 +31,8 @@ def validate(path: Path, raw: RawArticle, labels: LabelSet | None) -> tuple[Arti
         return None, [Fault(str(path), raw.line, None, None, message)]
     article_id = raw.article_id
     messages: list[tuple[int | None, str]] = []
+    if article_id is not None and has_half_character(article_id):
+        messages.append((None, f"article_id {HALF_CHARACTER}"))
     if article_id is None:
         messages.append((None, f"article_id must be a non-empty text, found {_kind(record.get('article_id'))}"))
     messages += [(None, text) for text in _article_faults(record, labels)]
@@ -76,19 +79,24 @@ def _article_faults(record: Mapping[str, Any], labels: LabelSet | None) -> list[
     for key in ("title", "date", "source"):
         if record.get(key) is not None and not isinstance(record[key], str):
             faults.append(f"{key} must be a text, found {_kind(record[key])}")
+        elif has_half_character(record.get(key) or ""):
+            faults.append(f"{key} {HALF_CHARACTER}")
     if record.get("annotated") is not None:
         faults += _name_faults("annotated", record["annotated"], labels)
     return faults
 
 
 def _paragraph_faults(paragraph: Any, annotated: Any, labels: LabelSet | None) -> list[str]:
+    if isinstance(paragraph, Unreadable):
+        return [paragraph.message]
     if not isinstance(paragraph, Mapping):
         return [f"expected an object with text and labels, found {_kind(paragraph)}"]
     faults = _misspelt(paragraph, PARAGRAPH_KEYS)
     faults += text_faults(paragraph.get("text"))
     if "labels" not in paragraph:
         faults.append('no labels; write "labels": [] for a paragraph that carries none')
-    given = {key: paragraph.get(key) or [] for key in ("labels", "uncertain")}
+    given = {"labels": paragraph.get("labels", []), "uncertain": paragraph.get("uncertain")}
+    given["uncertain"] = [] if given["uncertain"] is None else given["uncertain"]
     for key, names in given.items():
         faults += _name_faults(key, names, labels)
     if faults:
@@ -109,9 +117,14 @@ def text_faults(text: Any) -> list[str]:
         return ["the text is empty; leave the paragraph out"]
     if len(text) > MAX_CHARACTERS:
         return [f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}; split it into paragraphs"]
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return ["the text holds half a character (a lone surrogate); export it again as UTF-8"]
+    if has_half_character(text):
+        return [f"the text {HALF_CHARACTER}"]
     return []
+
+
+def has_half_character(text: str) -> bool:
+    """Tell whether a text holds a lone surrogate, which UTF-8 has no bytes for."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _name_faults(key: str, names: Any, labels: LabelSet | None) -> list[str]:
@@ -125,13 +138,15 @@ def _name_faults(key: str, names: Any, labels: LabelSet | None) -> list[str]:
 def _misspelt(record: Mapping[str, Any], known: Iterable[str]) -> list[str]:
     """Return a fault for each key that is nearly, but not quite, one that is read."""
     absent = [key for key in known if key not in record]
-    hints = {key: did_you_mean(str(key), absent) for key in record if key not in known}
+    hints = {key: did_you_mean(str(key), absent, cutoff=NEARLY) for key in record if key not in known}
     return [f"unknown key {key!r}{hint}" for key, hint in hints.items() if hint]
 
 
 def _kind(value: Any) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, str) and not value.strip():
+        return "an empty text"
     if isinstance(value, float) and math.isnan(value):
         return "NaN"
     if isinstance(value, (list, tuple)) and not value:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from textclf.calibration import sigmoid
+from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
 from textclf.models.batching import BATCH_TOKENS, WINDOW, batches_by_length
@@ -36,7 +36,7 @@ class FinetunedOptions(Options):
 
     encoder: str = Field(MINILM, description="Hub name or folder of any encoder transformers can classify with.")
     max_length: int = Field(256, ge=8, description="Tokens read of a paragraph.")
-    epochs: int = Field(5, ge=1, description="The most passes over the training paragraphs.")
+    epochs: int = Field(4, ge=1, description="The most passes over the training paragraphs.")
     batch_size: int = Field(16, ge=1)
     learning_rate: float = Field(2e-4, gt=0, description="Peak; it falls to 0 in a straight line.")
     warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps in which the rate rises.")
@@ -47,9 +47,7 @@ class FinetunedOptions(Options):
     join_neighbours: float = Field(
         0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
     )
-    drop_punctuation: float = Field(
-        0.5, ge=0, le=1, description="Share of training texts whose punctuation is taken out."
-    )
+    strip_punctuation: float = Field(0.5, ge=0, le=1, description="Share of training texts that lose punctuation.")
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
 
 
@@ -87,6 +85,7 @@ class Finetuned:
 
         started = time.perf_counter()
         self._open_encoder()
+        self.begin_at_base_rates(targets)
         self.info = run_training(self, texts, targets, validation=validation)
         for column, probability in Constant.of(targets).items():
             self._make_constant(column, probability)
@@ -184,6 +183,7 @@ class Finetuned:
                 )
             except (OSError, ValueError) as fault:
                 raise ModelError(f"cannot build a classifier on {self.options.encoder!r}: {fault}") from fault
+        self._last_layer()  # an architecture that cannot take calibration in is refused before it is trained
         prefix = self.model.base_model_prefix + "."
         lost = [key for key in found["missing_keys"] if key.startswith(prefix) and "pooler" not in key]
         if lost:
@@ -212,6 +212,15 @@ class Finetuned:
         if not last or last[-1].bias is None:
             raise ModelError(f"{self.model.config.model_type}: no last linear layer with {len(self.labels)} outputs")
         return last[-1]
+
+    def begin_at_base_rates(self, targets: np.ndarray) -> None:
+        """Set the new head's biases to each label's log-odds in training, so that it need not learn those first."""
+        import torch
+
+        positives, known = (targets == 1).sum(axis=0), (~np.isnan(targets)).sum(axis=0)
+        layer = self._last_layer()
+        with torch.no_grad():
+            layer.bias.copy_(torch.from_numpy(log_odds((positives + 1) / (known + 2))))
 
     def _make_constant(self, column: int, probability: float) -> None:
         """Make one label's logit the same for every text: it had nothing to learn from."""

@@ -51,7 +51,7 @@ def run_training(
                 texts,
                 targets,
                 join_neighbours=options.join_neighbours,
-                drop_punctuation=options.drop_punctuation,
+                strip_punctuation=options.strip_punctuation,
                 rng=rng,
             )
             rows = tokenize(finetuned.tokenizer, epoch_texts)

