@@ -92,3 +92,10 @@ def test_public_names_are_there() -> None:
     for name in textclf.__all__:
         assert getattr(textclf, name) is not None
     assert set(textclf.__all__) <= set(dir(textclf))
+
+
+def test_the_page_of_commands_is_fresh() -> None:
+    root = PACKAGE.parent
+    code = "import runpy; print(runpy.run_path('scripts/docs_cli.py')['page'](), end='')"
+    page = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout
+    assert page == (root / "docs" / "cli.md").read_text(encoding="utf-8"), "run: python scripts/docs_cli.py"

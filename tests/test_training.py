@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from textclf.labels import LabelSet
 from textclf.models.augment import augment, unite
 from textclf.models.batching import batches_by_length, shuffled_batches
 from textclf.models.finetuned import Finetuned, FinetunedOptions
-from textclf.models.training import BestWeights, make_optimizer, masked_bce, use_bf16
+from textclf.models.training import BestWeights, Steps, masked_bce, use_bf16
 from textclf.records import Examples
 
 LABEL_SET = LabelSet.of(LABELS)
@@ -46,13 +47,12 @@ def test_nothing_known_gives_no_loss_and_no_gradient() -> None:
 def test_the_rate_rises_then_falls_to_nothing() -> None:
     model = torch.nn.Linear(2, 2)
     options = FinetunedOptions(learning_rate=1.0, warmup=0.2, weight_decay=0.1)
-    optimizer, schedule = make_optimizer(model, options, n_steps=10)
-    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
+    steps = Steps(model, Accelerator(), options, n_steps=10)
+    assert [group["weight_decay"] for group in steps.optimizer.param_groups] == [0.1, 0.0]
     rates = []
     for _ in range(10):
-        optimizer.step()
-        schedule.step()
-        rates.append(optimizer.param_groups[0]["lr"])
+        steps.take(model(torch.ones(1, 2)).sum())
+        rates.append(steps.optimizer.param_groups[0]["lr"])
     assert rates[:3] == pytest.approx([0.5, 1.0, 0.875])
     assert rates[-1] == 0
 

@@ -61,7 +61,7 @@ def split(
     shares: Annotated[
         str, typer.Option(metavar="NAME=SHARE,...", help="The parts and their shares of the articles.")
     ] = "train=0.7,validation=0.15,test=0.15",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 13,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same split.")] = 13,
     labels: Labels = None,
 ) -> None:
     """Split a labelled file by article, balanced over labels and their combinations."""

@@ -16,8 +16,8 @@ Overrides = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: model.options.epochs=3.")
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A trained model's folder, such as runs/minilm.")]
-Resamples = Annotated[int, typer.Option(min=100, help="Article resamples for the intervals.")]
-Seed = Annotated[int, typer.Option(help="Fixes the resamples.")]
+Resamples = Annotated[int, typer.Option(min=100, metavar="N", help="Article resamples for the intervals.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Fixes the resamples.")]
 JsonOut = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")]
 
 
@@ -42,7 +42,7 @@ def evaluate(
     ] = None,
     json_file: JsonOut = None,
     resamples: Resamples = 1_000,
-    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, metavar="SHARE", help="Of the intervals.")] = 0.95,
     seed: Seed = 13,
 ) -> None:
     """Score a model on labelled articles it has not seen, with intervals over articles."""

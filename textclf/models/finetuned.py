@@ -48,6 +48,10 @@ class FinetunedOptions(Options):
         0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
     )
     strip_punctuation: float = Field(0.5, ge=0, le=1, description="Share of training texts that lose punctuation.")
+    freeze_embeddings: bool = Field(False, description="Leave the token embeddings as they are: faster.")
+    align_first_token: bool = Field(
+        False, description="First teach the first token to be the mean of all: for mean-pooled BERT encoders."
+    )
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from textclf.metrics import Scored, macro_ap, macro_f1
 from textclf.models.augment import augment
 from textclf.models.batching import shuffled_batches
 from textclf.models.encoders import tokenize
+from textclf.models.warm_start import align_first_token
 from textclf.progress import log, track
 from textclf.thresholds import best_common_threshold, decide
 
 if TYPE_CHECKING:
-    from textclf.models.finetuned import Finetuned
+    from textclf.models.finetuned import Finetuned, FinetunedOptions
 
 
 def run_training(
@@ -34,41 +35,24 @@ def run_training(
     import torch
     from accelerate import Accelerator
 
-    options, model = finetuned.options, finetuned.model
-    accelerator = Accelerator()
-    model.to(accelerator.device)
+    options, accelerator = finetuned.options, Accelerator()
+    finetuned.model.to(accelerator.device)
     bf16 = use_bf16(options.precision, accelerator.device.type)
-    steps_per_epoch = -(-len(texts) // options.batch_size)
-    optimizer, schedule = make_optimizer(model, options, n_steps=steps_per_epoch * options.epochs)
-    model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
     rng = np.random.default_rng(finetuned.seed)
     best, history = BestWeights(options.patience), []
     with torch.random.fork_rng():
         torch.manual_seed(finetuned.seed)
+        if options.align_first_token:
+            align_first_token(finetuned.model, finetuned.tokenizer, texts, bf16=bf16, rng=rng)
+        model = accelerator.prepare(finetuned.model)
+        steps = Steps(model, accelerator, options, n_steps=-(-len(texts) // options.batch_size) * options.epochs)
         for epoch in range(1, options.epochs + 1):
             started, losses = time.perf_counter(), []
-            epoch_texts, epoch_targets = augment(
-                texts,
-                targets,
-                join_neighbours=options.join_neighbours,
-                strip_punctuation=options.strip_punctuation,
-                rng=rng,
-            )
-            rows = tokenize(finetuned.tokenizer, epoch_texts)
-            batches = shuffled_batches([len(r["input_ids"]) for r in rows], batch_size=options.batch_size, rng=rng)
             model.train()
-            for batch in track(batches, what=f"epoch {epoch}/{options.epochs}"):
-                inputs = finetuned.tokenizer.pad([rows[i] for i in batch], return_tensors="pt")
-                wanted = torch.from_numpy(epoch_targets[batch]).to(accelerator.device)
+            for inputs, wanted in epoch_batches(finetuned, texts, targets, rng=rng, what=f"epoch {epoch}"):
                 with torch.autocast(accelerator.device.type, dtype=torch.bfloat16, enabled=bf16):
                     logits = model(**inputs.to(accelerator.device)).logits
-                loss = masked_bce(logits.float(), wanted)
-                accelerator.backward(loss)
-                accelerator.clip_grad_norm_(model.parameters(), options.max_grad_norm)
-                optimizer.step()
-                schedule.step()
-                optimizer.zero_grad()
-                losses.append(loss.detach())
+                losses.append(steps.take(masked_bce(logits.float(), wanted.to(accelerator.device))))
             record = {"epoch": epoch, "loss": float(torch.stack(losses).mean())}
             if validation is not None:
                 record |= validation_scores(finetuned, *validation)
@@ -78,8 +62,64 @@ def run_training(
             if validation is not None and best.offer(finetuned.model, epoch, record["macro_f1"]):
                 break
     best.restore(finetuned.model)
-    finetuned.model.eval()
+    finetuned.model.requires_grad_(True).eval()
     return {"precision": "bf16" if bf16 else "float32", "best_epoch": best.epoch or epoch, "epochs": history}
+
+
+def epoch_batches(
+    finetuned: Finetuned, texts: Sequence[str], targets: np.ndarray, *, rng: np.random.Generator, what: str
+) -> Iterator[tuple[Any, Any]]:
+    """Yield one epoch of padded inputs and targets: texts augmented anew, batches of like length in random order."""
+    import torch
+
+    options = finetuned.options
+    changed, wanted = augment(
+        texts,
+        targets,
+        join_neighbours=options.join_neighbours,
+        strip_punctuation=options.strip_punctuation,
+        rng=rng,
+    )
+    rows = tokenize(finetuned.tokenizer, changed)
+    lengths = [len(row["input_ids"]) for row in rows]
+    for batch in track(shuffled_batches(lengths, batch_size=options.batch_size, rng=rng), what=what):
+        yield finetuned.tokenizer.pad([rows[i] for i in batch], return_tensors="pt"), torch.from_numpy(wanted[batch])
+
+
+class Steps:
+    """AdamW with clipped gradients; no decay on biases and norms; a rate that rises, then falls to 0 in a line.
+
+    Args:
+        model: Its parameters that require gradients are trained.
+        accelerator: Runs the backward pass.
+        options: Learning rate, weight decay, warm-up and clipping.
+        n_steps: Steps in all.
+    """
+
+    def __init__(self, model: Any, accelerator: Any, options: FinetunedOptions, *, n_steps: int) -> None:
+        import torch
+        from transformers import get_linear_schedule_with_warmup
+
+        if options.freeze_embeddings:
+            accelerator.unwrap_model(model).get_input_embeddings().requires_grad_(False)
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in self.parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
+            {"params": [p for p in self.parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
+        schedule = get_linear_schedule_with_warmup(optimizer, round(options.warmup * n_steps), n_steps)
+        self.accelerator, self.max_norm = accelerator, options.max_grad_norm
+        self.optimizer, self.schedule = accelerator.prepare(optimizer, schedule)
+
+    def take(self, loss: Any) -> Any:
+        """Take one step down the gradient of `loss`; return its detached value."""
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.parameters, self.max_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        return loss.detach()
 
 
 def masked_bce(logits: Any, targets: Any) -> Any:
@@ -96,20 +136,6 @@ def masked_bce(logits: Any, targets: Any) -> Any:
         logits, torch.where(known, targets, torch.zeros_like(targets)), reduction="none"
     )
     return (losses * known).sum() / known.sum().clamp(min=1)
-
-
-def make_optimizer(model: Any, options: Any, *, n_steps: int) -> tuple[Any, Any]:
-    """Return AdamW (no decay on biases and norms) and its schedule: a rise, then a straight line to 0."""
-    import torch
-    from transformers import get_linear_schedule_with_warmup
-
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
-    return optimizer, get_linear_schedule_with_warmup(optimizer, round(options.warmup * n_steps), n_steps)
 
 
 def use_bf16(precision: str, device: str) -> bool:

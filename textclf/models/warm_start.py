@@ -1,0 +1,95 @@
+"""A warm start for encoders that were trained to be mean-pooled.
+
+A plain Hugging Face classifier of the BERT family reads the first token alone. A sentence encoder such as MiniLM was
+trained for the mean of all its tokens, and its first token says little. Before fine-tuning, the upper half of the
+layers learns, on the training texts alone and with no labels, to put the mean-pooled embedding into the first token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from textclf.errors import ModelError
+from textclf.models.batching import shuffled_batches
+from textclf.models.encoders import tokenize
+from textclf.progress import log, track
+
+LEARNING_RATE = 4e-4
+BATCH_SIZE = 32
+WARMUP = 0.1
+
+
+def align_first_token(
+    model: Any, tokenizer: Any, texts: Sequence[str], *, bf16: bool, rng: np.random.Generator
+) -> float:
+    """Teach a BERT classifier's pooled first token to be its own mean-pooled embedding; return the last loss.
+
+    One pass over the texts. The loss is one less the cosine, and the squared difference of the similarities within a
+    batch. Embeddings and the lower half of the layers stay as they are.
+
+    Args:
+        model: A sequence classifier whose base has a square `pooler.dense`, changed in place.
+        tokenizer: Its tokenizer.
+        texts: The training texts.
+        bf16: Whether to run in bfloat16 autocast.
+        rng: Decides the order.
+
+    Raises:
+        ModelError: When the encoder has no such pooler.
+    """
+    import torch
+    from torch.nn.functional import normalize
+
+    base = model.base_model
+    dense = getattr(getattr(base, "pooler", None), "dense", None)
+    layers = getattr(getattr(base, "encoder", None), "layer", None)
+    if dense is None or layers is None or dense.in_features != dense.out_features:
+        raise ModelError(
+            f"align_first_token needs an encoder of the BERT family with a pooler, not {model.config.model_type}; "
+            f"set model.options.align_first_token: false"
+        )
+    device = model.device
+    rows = tokenize(tokenizer, texts)
+    lengths = [len(row["input_ids"]) for row in rows]
+    model.eval()  # no dropout: the aim is exact
+    wanted = torch.zeros(len(texts), dense.out_features, device=device)
+    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+    by_length = np.argsort(lengths, kind="stable")
+    with torch.no_grad(), autocast:
+        for start in range(0, len(rows), BATCH_SIZE):
+            batch = by_length[start : start + BATCH_SIZE]
+            inputs = tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
+            mask = inputs["attention_mask"].unsqueeze(-1).float()
+            hidden = base(**inputs).last_hidden_state.float()
+            wanted[batch] = normalize((hidden * mask).sum(dim=1) / mask.sum(dim=1))
+        torch.nn.init.eye_(dense.weight)
+        torch.nn.init.zeros_(dense.bias)
+    model.requires_grad_(False)
+    trained = [*layers[len(layers) // 2 :].parameters(), *dense.parameters()]
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    batches = shuffled_batches(lengths, batch_size=BATCH_SIZE, rng=rng)
+    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.01, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches)))
+    for batch in track(batches, what="warm start"):
+        inputs = tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
+        with autocast:
+            pooled = base(**inputs).pooler_output
+        found, target = normalize(pooled.float()), wanted[batch]
+        loss = (1 - (found * target).sum(dim=-1)).mean() + (found @ found.T - target @ target.T).square().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+    model.requires_grad_(True)
+    log.info("warm start: first token aligned with the mean, loss %.4f", float(loss.detach()))
+    return float(loss.detach())
+
+
+def _rate(step: int, n_steps: int) -> float:
+    """Return the share of the learning rate at a step: a rise over the first tenth, then a straight line to 0."""
+    return min(1.0, (step + 1) / max(1.0, WARMUP * n_steps)) * (1 - step / max(1, n_steps))
