@@ -29,6 +29,7 @@ def describe(command: Any, name: str) -> list[str]:
             shown = ", ".join(parameter.opts) + value
         default = "" if parameter.default in (None, [], (), False) or parameter.required else f"`{parameter.default}`"
         text = (getattr(parameter, "help", None) or "").replace("|", "\\|")
+        shown = shown.replace("|", "\\|")
         lines.append(f"| `{shown}` | {text} | {default} |")
     return [*lines, ""]
 

@@ -190,3 +190,58 @@ def test_a_broken_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "file").write_text("in the way")
     blocked.put({text_key("a"): vector})
     assert blocked.get([text_key("a")]) == {}
+
+
+def test_the_warm_start_puts_the_mean_into_the_first_token(tmp_path: Path) -> None:
+    from textclf.models.encoders import tokenize
+    from textclf.models.warm_start import align_first_token
+
+    options = FinetunedOptions(encoder=str(make_encoder(tmp_path / "encoder")), max_length=64)
+    made = Finetuned(LABEL_SET, options, seed=0)
+    made._open_encoder()
+    texts = Examples.of(make_articles(120), LABEL_SET).texts
+    rows = tokenize(made.tokenizer, texts[:40])
+    inputs = made.tokenizer.pad(rows, return_tensors="pt")
+    base = made.model.base_model.eval()
+    frozen = {name: value.clone() for name, value in base.named_parameters() if ".layer.0." in name or "embed" in name}
+
+    def hidden() -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.no_grad():
+            output = base(**inputs)
+        mask = inputs["attention_mask"].unsqueeze(-1)
+        return output.pooler_output, (output.last_hidden_state * mask).sum(1) / mask.sum(1)
+
+    before, mean = hidden()
+    align_first_token(made.model, made.tokenizer, texts, bf16=False, rng=_rng())
+    after, _ = hidden()
+    cosine = torch.nn.functional.cosine_similarity
+    assert cosine(after, mean).mean() > max(0.8, float(cosine(before, mean).mean()) + 0.2)
+    assert all(torch.equal(dict(base.named_parameters())[name], value) for name, value in frozen.items())
+    assert all(parameter.requires_grad for parameter in made.model.parameters())
+
+
+def test_the_warm_start_refuses_an_encoder_without_a_pooler() -> None:
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    from textclf.errors import ModelError
+    from textclf.models.warm_start import align_first_token
+
+    config = DistilBertConfig(vocab_size=10, dim=8, n_layers=1, n_heads=1, hidden_dim=8)
+    with pytest.raises(ModelError, match="align_first_token: false"):
+        align_first_token(DistilBertForSequenceClassification(config), None, ["text"], bf16=False, rng=_rng())
+
+
+def test_frozen_embeddings_stay_and_the_rest_learns(tmp_path: Path) -> None:
+    options = {**TINY_OPTIONS["finetuned"], "epochs": 1, "freeze_embeddings": True}
+    training = Examples.of(make_articles(4), LABEL_SET)
+    made = Finetuned(LABEL_SET, FinetunedOptions(encoder=str(make_encoder(tmp_path / "e")), **options), seed=0)
+    made._open_encoder()
+    words, query = made.model.get_input_embeddings().weight.clone(), _query(made).clone()
+    made.fit(training.texts, training.targets)
+    assert torch.equal(made.model.get_input_embeddings().weight, words)
+    assert not torch.equal(_query(made), query)
+
+
+def _query(made: Finetuned) -> torch.Tensor:
+    weight: torch.Tensor = made.model.base_model.encoder.layer[0].attention.self.query.weight
+    return weight

@@ -133,13 +133,14 @@ def _fit_platt(y: np.ndarray, p: np.ndarray) -> LabelMap:
     x = log_odds(p)
     smoothed = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
 
-    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+    def log_loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the mean log loss of a slope and an intercept, and its gradient."""
         z = parameters[0] * x + parameters[1]
         residual = sigmoid(z) - smoothed
         value = np.logaddexp(0.0, z) - smoothed * z
         return float(value.mean()), np.array([(residual * x).mean(), residual.mean()])
 
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
+    found = minimize(log_loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     if not np.isfinite(found).all() or found[0] <= 0.05:
         return LabelMap()
     return LabelMap("platt", slope=float(found[0]), intercept=float(found[1]))

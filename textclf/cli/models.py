@@ -89,7 +89,7 @@ def compare(
     for given in models:
         if given.suffix in (".yaml", ".yml"):
             config = load_config(given)
-            if not (config.out / "textclf.json").is_file():
+            if not is_trained(config):
                 run_training(config)
             loaded[str(config.out)] = load_bundle(config.out)
             files += [] if data else [file for file in config.data.test or () if file not in files]
@@ -130,6 +130,16 @@ def predict(
         return
     summary = predict_files(labeller, inputs, out=out)
     tables.show_summary(summary, out)
+
+
+def is_trained(config: Any) -> bool:
+    """Tell whether the config's model is there and was trained with these labels, options, thresholds and seed."""
+    from textclf.bundle import load_bundle
+
+    if not (config.out / "textclf.json").is_file():
+        return False
+    trained, wanted = load_bundle(config.out).card["config"], config.to_json()
+    return all(trained.get(key) == wanted[key] for key in ("labels", "model", "thresholds", "seed"))
 
 
 def read_together(files: list[Path], labels: Any) -> list[Any]:

@@ -27,7 +27,7 @@ from textclf.models.encoders import (
     quiet,
     tokenize,
 )
-from textclf.models.interface import Constant, Options
+from textclf.models.interface import Kind, Options, constant_columns
 from textclf.progress import track
 
 
@@ -55,24 +55,14 @@ class FinetunedOptions(Options):
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
 
 
-class Finetuned:
-    """A Hugging Face sequence classifier with one sigmoid per label.
-
-    Args:
-        labels: The labels, one output each.
-        options: See `FinetunedOptions`.
-        seed: For the new head, the order of the data and dropout.
-    """
+class Finetuned(Kind):
+    """A Hugging Face sequence classifier with one sigmoid per label."""
 
     options_type: ClassVar[type[Options]] = FinetunedOptions
 
-    def __init__(self, labels: LabelSet, options: FinetunedOptions, *, seed: int) -> None:
-        self.labels = labels
-        self.options = options
-        self.seed = seed
-        self.info: dict[str, Any] = {}
-        self.model: Any = None
-        self.tokenizer: Any = None
+    options: FinetunedOptions
+    model: Any = None
+    tokenizer: Any = None
 
     def fit(
         self,
@@ -91,7 +81,7 @@ class Finetuned:
         self._open_encoder()
         self.begin_at_base_rates(targets)
         self.info = run_training(self, texts, targets, validation=validation)
-        for column, probability in Constant.of(targets).items():
+        for column, probability in constant_columns(targets).items():
             self._make_constant(column, probability)
         self.info["seconds"] = round(time.perf_counter() - started, 3)
         return self

@@ -14,8 +14,8 @@ from pydantic import Field
 from textclf.errors import BundleError, ModelError
 from textclf.files import sha256_of
 from textclf.labels import LabelSet
-from textclf.models.batching import BATCH_TOKENS, WINDOW, batches_by_length
 from textclf.models.embedding_cache import EmbeddingCache, text_key
+from textclf.models.embeddings import embed
 from textclf.models.encoders import (
     MINILM,
     TOKENIZER_FILES,
@@ -24,12 +24,10 @@ from textclf.models.encoders import (
     load_tokenizer,
     pick_device,
     quiet,
-    tokenize,
     weight_files,
 )
-from textclf.models.interface import Options
+from textclf.models.interface import Kind, Options
 from textclf.models.linear import fit_one_vs_rest, positive_probabilities
-from textclf.progress import track
 
 TRUSTED_TYPES: tuple[str, ...] = ()  # scikit-learn's own types are enough for the head; nothing else is loaded
 
@@ -45,27 +43,16 @@ class FrozenEncoderOptions(Options):
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
 
 
-class FrozenEncoder:
-    """Mean-pooled, length-normalised embeddings and one logistic regression per label, class-balanced.
-
-    Args:
-        labels: The labels, one column each.
-        options: See `FrozenEncoderOptions`.
-        seed: For the solver.
-    """
+class FrozenEncoder(Kind):
+    """Mean-pooled, length-normalised embeddings and one logistic regression per label, class-balanced."""
 
     options_type: ClassVar[type[Options]] = FrozenEncoderOptions
 
-    def __init__(self, labels: LabelSet, options: FrozenEncoderOptions, *, seed: int) -> None:
-        self.labels = labels
-        self.options = options
-        self.seed = seed
-        self.info: dict[str, Any] = {}
-        self.head: Any = None
-        self.folder: Path | None = None
-        self._encoder: Any = None
-        self._tokenizer: Any = None
-        self._cache: EmbeddingCache | None = None
+    options: FrozenEncoderOptions
+    head: Any = None
+    _encoder: Any = None
+    _tokenizer: Any = None
+    _cache: EmbeddingCache | None = None
 
     def fit(
         self,
@@ -159,18 +146,4 @@ class FrozenEncoder:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     def _compute(self, texts: list[str]) -> np.ndarray:
-        import torch
-
-        device = self._encoder.device
-        embeddings = np.zeros((len(texts), self._encoder.config.hidden_size), dtype=np.float32)
-        with torch.inference_mode():
-            for start in track(range(0, len(texts), WINDOW), what="embedding", unit="window"):
-                rows = tokenize(self._tokenizer, texts[start : start + WINDOW])
-                lengths = [len(row["input_ids"]) for row in rows]
-                for batch in batches_by_length(lengths, max_tokens=BATCH_TOKENS):
-                    inputs = self._tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
-                    hidden = self._encoder(**inputs).last_hidden_state
-                    mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-                    mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-                    embeddings[start + batch] = torch.nn.functional.normalize(mean).float().cpu().numpy()
-        return embeddings
+        return embed(self._encoder, self._tokenizer, texts)

@@ -6,7 +6,7 @@ protocols, so a new kind is one file in this folder, one line in `registry.py` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -79,16 +79,27 @@ class TakesCalibration(Protocol):
         ...
 
 
-class Constant:
-    """The probability of labels that had nothing to learn from: never without a positive, always without a no."""
+class Kind:
+    """What every kind here begins with.
 
-    NEVER = 1e-6
-    ALWAYS = 1 - 1e-6
+    Args:
+        labels: The labels, one output each.
+        options: Of the kind's `options_type`.
+        seed: For everything that draws.
+    """
 
-    @classmethod
-    def of(cls, targets: np.ndarray) -> Mapping[int, float]:
-        """Return the columns that cannot be learnt and the probability to give instead."""
-        has_yes, has_no = (targets == 1).any(axis=0), (targets == 0).any(axis=0)
-        never = dict.fromkeys(np.flatnonzero(~has_yes).tolist(), cls.NEVER)
-        always = dict.fromkeys(np.flatnonzero(has_yes & ~has_no).tolist(), cls.ALWAYS)
-        return {**never, **always}
+    def __init__(self, labels: LabelSet, options: Any, *, seed: int) -> None:
+        self.labels = labels
+        self.options = options
+        self.seed = seed
+        self.info: dict[str, Any] = {}
+
+
+def constant_columns(targets: np.ndarray) -> dict[int, float]:
+    """Return the columns with nothing to learn from, and the probability to give instead.
+
+    A label with no known positive is never given, one with no known negative always.
+    """
+    has_yes, has_no = (targets == 1).any(axis=0), (targets == 0).any(axis=0)
+    never = dict.fromkeys(np.flatnonzero(~has_yes).tolist(), 1e-6)
+    return {**never, **dict.fromkeys(np.flatnonzero(has_yes & ~has_no).tolist(), 1 - 1e-6)}

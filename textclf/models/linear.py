@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from textclf.calibration import log_odds
-from textclf.models.interface import Constant
+from textclf.models.interface import constant_columns
 
 
 def fit_one_vs_rest(features: Any, targets: np.ndarray, *, C: float, max_iter: int, seed: int) -> Any:  # noqa: N803
@@ -25,7 +25,7 @@ def fit_one_vs_rest(features: Any, targets: np.ndarray, *, C: float, max_iter: i
     """
     from sklearn.linear_model import LogisticRegression
 
-    constant = Constant.of(targets)
+    constant = constant_columns(targets)
     estimators = []
     for column in range(targets.shape[1]):
         if column in constant:

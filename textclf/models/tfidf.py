@@ -17,7 +17,7 @@ from pydantic import Field
 
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.interface import Options
+from textclf.models.interface import Kind, Options
 from textclf.models.linear import assemble, fit_one_vs_rest, make_binary, positive_probabilities
 
 
@@ -33,23 +33,13 @@ class TfidfOptions(Options):
     max_iter: int = Field(1_000, ge=1)
 
 
-class Tfidf:
-    """TF-IDF features and one logistic regression per label, class-balanced.
-
-    Args:
-        labels: The labels, one column each.
-        options: See `TfidfOptions`.
-        seed: For the solver.
-    """
+class Tfidf(Kind):
+    """TF-IDF features and one logistic regression per label, class-balanced."""
 
     options_type: ClassVar[type[Options]] = TfidfOptions
 
-    def __init__(self, labels: LabelSet, options: TfidfOptions, *, seed: int) -> None:
-        self.labels = labels
-        self.options = options
-        self.seed = seed
-        self.info: dict[str, Any] = {}
-        self.pipeline: Any = None
+    options: TfidfOptions
+    pipeline: Any = None
 
     def fit(
         self,

@@ -14,6 +14,7 @@ import numpy as np
 
 from textclf.errors import ModelError
 from textclf.models.batching import shuffled_batches
+from textclf.models.embeddings import embed
 from textclf.models.encoders import tokenize
 from textclf.progress import log, track
 
@@ -52,31 +53,22 @@ def align_first_token(
             f"set model.options.align_first_token: false"
         )
     device = model.device
-    rows = tokenize(tokenizer, texts)
-    lengths = [len(row["input_ids"]) for row in rows]
     model.eval()  # no dropout: the aim is exact
-    wanted = torch.zeros(len(texts), dense.out_features, device=device)
-    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
-    by_length = np.argsort(lengths, kind="stable")
-    with torch.no_grad(), autocast:
-        for start in range(0, len(rows), BATCH_SIZE):
-            batch = by_length[start : start + BATCH_SIZE]
-            inputs = tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
-            mask = inputs["attention_mask"].unsqueeze(-1).float()
-            hidden = base(**inputs).last_hidden_state.float()
-            wanted[batch] = normalize((hidden * mask).sum(dim=1) / mask.sum(dim=1))
+    wanted = torch.from_numpy(embed(base, tokenizer, texts, bf16=bf16)).to(device)
+    with torch.no_grad():
         torch.nn.init.eye_(dense.weight)
         torch.nn.init.zeros_(dense.bias)
     model.requires_grad_(False)
     trained = [*layers[len(layers) // 2 :].parameters(), *dense.parameters()]
     for parameter in trained:
         parameter.requires_grad_(True)
-    batches = shuffled_batches(lengths, batch_size=BATCH_SIZE, rng=rng)
+    rows = tokenize(tokenizer, texts)
+    batches = shuffled_batches([len(row["input_ids"]) for row in rows], batch_size=BATCH_SIZE, rng=rng)
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches)))
     for batch in track(batches, what="warm start"):
         inputs = tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
-        with autocast:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
             pooled = base(**inputs).pooler_output
         found, target = normalize(pooled.float()), wanted[batch]
         loss = (1 - (found * target).sum(dim=-1)).mean() + (found @ found.T - target @ target.T).square().mean()
