@@ -1,0 +1,191 @@
+"""Training and evaluating as whole jobs: what is refused, what is warned of, and what the scores say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import LABELS, make_articles
+from textclf.bundle import load_bundle
+from textclf.calibration import Calibration, LabelMap
+from textclf.config import build_config
+from textclf.errors import DataError, TextclfWarning
+from textclf.evaluate import evaluate, evaluate_against
+from textclf.labeller import Labeller
+from textclf.labels import LabelSet
+from textclf.records import Article, Paragraph
+from textclf.thresholds import NEVER
+from textclf.train import out_of_fold, train
+
+Write = Callable[..., Path]
+
+
+class Oracle:
+    """Knows the labels from the words, with some noise that follows from the text."""
+
+    def __init__(self, labels: Sequence[str] = LABELS, noise: float = 0.0) -> None:
+        self.labels = LabelSet.of(labels)
+        self.noise = noise
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        words = {"fight": "shells", "talk": "envoys", "move": "buses"}
+        right = np.array([[words.get(n, "~") in text for n in self.labels] for text in texts], dtype=float)
+        flip = np.array([[hash_of(text, n) < self.noise for n in self.labels] for text in texts], dtype=float)
+        return np.abs(right - flip).astype(np.float32).reshape(len(texts), len(self.labels)) * 0.8 + 0.1
+
+
+def hash_of(text: str, name: str) -> float:
+    return (sum(ord(c) * (i + 1) for i, c in enumerate(text + name)) % 997) / 997
+
+
+def labeller(noise: float = 0.0, labels: Sequence[str] = LABELS) -> Labeller:
+    k = len(labels)
+    return Labeller(Oracle(labels, noise), Calibration((LabelMap(),) * k), np.full(k, 0.5))
+
+
+def settings(train_file: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "labels": list(LABELS),
+        "data": {"train": str(train_file)},
+        "model": {"kind": "tfidf", "options": {"min_df": 1}},
+        "thresholds": {"folds": 2},
+        "evaluation": {"resamples": 100},
+        **changes,
+    }
+
+
+def run(folder: Path, given: dict[str, Any]) -> Any:
+    return train(build_config(given, name="t", near=folder / "t.yaml", source="t"), out=folder / "bundle")
+
+
+def test_a_label_without_a_positive_is_warned_of_and_never_predicted(tmp_path: Path, write_jsonl: Write) -> None:
+    given = settings(write_jsonl(make_articles(20)), labels=[*LABELS, "flood"])
+    with pytest.warns(TextclfWarning, match="label 'flood' has no positive example.*never be predicted"):
+        model = run(tmp_path, given).model
+    assert model.thresholds[3] == NEVER
+    assert not any("flood" in labels for labels in model.predict([a.paragraphs[0].text for a in make_articles(20)]))
+    scores = evaluate(load_bundle(tmp_path / "bundle"), make_articles(8, seed=3), resamples=100).to_json()
+    assert scores["per_label"]["flood"]["f1"] is None
+    assert scores["per_label"]["flood"]["support"] == 0
+    assert json.dumps(scores, allow_nan=False)
+
+
+def test_a_label_never_looked_for_is_warned_of_too(tmp_path: Path, write_jsonl: Write) -> None:
+    articles = [
+        Article(a.article_id, a.paragraphs, annotated=LABELS)  # the fourth label was not looked for anywhere
+        for a in make_articles(20)
+    ]
+    with pytest.warns(TextclfWarning, match="'flood' has no positive"):
+        model = run(tmp_path, settings(write_jsonl(articles), labels=[*LABELS, "flood"])).model
+    assert model.thresholds[3] == NEVER
+
+
+def test_a_label_that_is_always_there_is_warned_of(tmp_path: Path, write_jsonl: Write) -> None:
+    articles = [
+        Article(a.article_id, tuple(Paragraph(p.text, (*p.labels, "news"), p.uncertain) for p in a.paragraphs))
+        for a in make_articles(20)
+    ]
+    with pytest.warns(TextclfWarning, match="'news' has no negative example"):
+        model = run(tmp_path, settings(write_jsonl(articles), labels=[*LABELS, "news"])).model
+    assert all("news" in labels for labels in model.predict(["anything at all", "shells"]))
+
+
+@pytest.mark.parametrize(
+    ("articles", "message"),
+    [
+        (make_articles(1), "held-out articles, and there is only one"),
+        ([Article("a", (Paragraph("x"),), annotated=())], "no labelled paragraph to train on"),
+    ],
+)
+def test_too_little_to_train_on_is_said(
+    tmp_path: Path, write_jsonl: Write, articles: list[Article], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        run(tmp_path, settings(write_jsonl(articles)))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_article_in_two_splits_is_refused(tmp_path: Path, write_jsonl: Write) -> None:
+    whole = write_jsonl(make_articles(20))
+    part = write_jsonl(make_articles(20)[5:8], "test.jsonl")
+    with pytest.raises(DataError, match=r"3 fault.*") as caught:
+        run(tmp_path, settings(whole, data={"train": str(whole), "test": str(part)}))
+    for number in (5, 6, 7):
+        assert f"article article-{number:03d}: this article also stands in {whole}" in str(caught.value)
+
+
+def test_copied_paragraphs_are_warned_of(tmp_path: Path, write_jsonl: Write) -> None:
+    training = make_articles(20)
+    copy = Article("other", (training[3].paragraphs[0], Paragraph("something new")))
+    files = {"train": str(write_jsonl(training)), "test": str(write_jsonl([copy], "test.jsonl"))}
+    with pytest.warns(TextclfWarning, match=r"1 paragraph\(s\) of test stand word for word .*other"):
+        run(tmp_path, settings(Path(), data=files))
+
+
+def test_out_of_fold_probabilities_come_from_models_that_did_not_see_the_article() -> None:
+    """Where every article has a word of its own that tells its label, only a leak could learn it."""
+    from textclf.models.tfidf import TfidfOptions
+    from textclf.records import Examples
+
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 4)
+    answers = (rng.random(60) < 0.5).astype(np.float32)
+    texts = [f"secret{group:02d} word number {i % 4}" for i, group in enumerate(groups)]
+    examples = Examples(texts, answers[groups][:, None], groups, [str(i) for i in range(60)])
+    options = TfidfOptions(min_df=1, char_ngrams=None)
+    p = out_of_fold(kind="tfidf", options=options, labels=LabelSet.of(["x"]), examples=examples, n_folds=4, seed=0)
+    agreement = ((p[:, 0] > 0.5) == (answers[groups] == 1)).mean()
+    assert 0.2 < agreement < 0.7
+
+
+def test_scores_are_right_and_within_their_intervals() -> None:
+    articles = make_articles(60, seed=4)
+    perfect = evaluate(labeller(), articles, resamples=200)
+    assert perfect.overall["macro_f1"].value == 1
+    assert perfect.overall["macro_f1"].interval == (1, 1)
+    assert perfect.overall["false_alarm_rate"].value == 0
+    noisy = evaluate(labeller(0.2), articles, resamples=200)
+    for estimate in (*noisy.overall.values(), *noisy.per_label["f1"]):
+        assert estimate.interval.low <= estimate.value <= estimate.interval.high
+        assert estimate.interval.low < estimate.interval.high
+    assert noisy.n_articles == 60
+    assert noisy.n_known == noisy.n_paragraphs * 3 - sum(len(p.uncertain) for a in articles for p in a.paragraphs)
+
+
+def test_the_same_seed_gives_the_same_intervals() -> None:
+    articles = make_articles(30, seed=4)
+    first, second = (evaluate(labeller(0.2), articles, resamples=100, seed=5).to_json() for _ in range(2))
+    assert first == second
+
+
+def test_a_paired_difference_is_narrower_than_two_intervals() -> None:
+    articles = make_articles(80, seed=4)
+    better, worse, difference = evaluate_against(labeller(0.1), labeller(0.3), articles, resamples=300)
+    gain = difference.overall["macro_f1"]
+    expected = better.overall["macro_f1"].value - worse.overall["macro_f1"].value
+    assert gain.value == pytest.approx(expected)
+    assert gain.interval.low > 0
+    widths = [np.diff(each.overall["macro_f1"].interval)[0] for each in (better, worse)]
+    assert np.diff(gain.interval)[0] < sum(widths)
+
+
+def test_models_with_different_labels_are_not_compared() -> None:
+    with pytest.raises(DataError, match="different labels"):
+        evaluate_against(labeller(), labeller(labels=("fight", "talk")), make_articles(5))
+
+
+def test_nothing_to_evaluate_on_is_said() -> None:
+    with pytest.raises(DataError, match="no paragraph to evaluate on"):
+        evaluate(labeller(), [])
+
+
+def test_few_articles_and_absent_labels_are_noted() -> None:
+    articles = [Article("a", (Paragraph("shells", ("fight",)), Paragraph("rain")))]
+    notes = " ".join(evaluate(labeller(), articles, resamples=100).notes)
+    assert "1 article(s) are too few" in notes
+    assert "no paragraph here carries talk, move" in notes
