@@ -248,3 +248,17 @@ def test_a_foreign_type_in_the_head_is_refused(tmp_path: Path, bundles: Callable
     with pytest.raises(BundleError, match="types that are not loaded"):
         FrozenEncoder.load(folder, model.labels, FrozenEncoderOptions(cache=False), seed=0)
     assert not canary.exists()
+
+
+def test_a_file_slipped_into_the_model_is_refused(bundle: Path) -> None:
+    (bundle / "model" / "adapter_config.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"model/adapter_config\.json is not in manifest\.json"):
+        load_bundle(bundle)
+
+
+def test_what_a_user_put_beside_the_model_is_not_lost(tmp_path: Path) -> None:
+    path = train_tiny(tmp_path, "tfidf")
+    (path / "notes.txt").write_text("years of work")
+    with pytest.raises(BundleError, match=r"holds notes\.txt beside the model, which would be lost"):
+        train_tiny(tmp_path, "tfidf", seed=2)
+    assert (path / "notes.txt").read_text() == "years of work"

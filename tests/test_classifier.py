@@ -166,3 +166,16 @@ def test_bad_parameters_say_what_is_wrong(examples: Examples) -> None:
         TextClassifier(labels=["a", "b"]).fit(examples.texts, examples.targets)
     with pytest.raises(NotFittedError):
         TextClassifier().predict(["text"])
+
+
+@pytest.mark.parametrize("change", [{"thresholds": "best"}, {"thresholds": 0}, {"folds": 1}, {"folds": 2.5}])
+def test_bad_thresholds_and_folds_are_refused_before_training(change: dict[str, Any], examples: Examples) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        TextClassifier(**change).fit(examples.texts, examples.targets)
+
+
+@pytest.mark.parametrize("seed", [None, np.random.RandomState(3), np.int64(4)])
+def test_seeds_come_in_scikit_learns_ways(seed: Any, examples: Examples, tmp_path: Any) -> None:
+    model = TextClassifier(thresholds=0.5, random_state=seed, labels=np.array(LABELS))
+    model.fit([*examples.texts[:-1], "half a \ud800 character"], examples.targets).save(tmp_path / "bundle")
+    assert load(tmp_path / "bundle").labels.names == LABELS

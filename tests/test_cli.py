@@ -287,3 +287,41 @@ def test_help_is_quick_and_whole() -> None:
     for command in ("train", "evaluate", "compare", "predict", "data"):
         assert command in done.stdout
     assert "torch" not in {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+
+
+def test_another_kind_begins_with_its_own_options(project: Path) -> None:
+    from textclf.config import load_config
+
+    config = load_config(
+        project / "configs/tfidf.yaml", overrides=["model.options.C=2", "model.kind=frozen_encoder", "seed=1"]
+    )
+    assert config.options().model_dump()["encoder"] == "sentence-transformers/all-MiniLM-L6-v2"
+    assert config.options().model_dump()["C"] == 2
+
+
+def test_compare_trains_again_when_the_data_changed(project: Path, tmp_path: Path, run: Run) -> None:
+    from textclf.config import load_config
+    from textclf.train import is_trained
+
+    assert is_trained(load_config(project / "configs/tfidf.yaml"))
+    assert not is_trained(load_config(project / "configs/tfidf.yaml", overrides=["seed=77"]))
+    shorter = tmp_path / "shorter.jsonl"
+    lines = (project / "data/train.jsonl").read_text().splitlines(keepends=True)
+    shorter.write_text("".join(lines[:-1]))
+    assert not is_trained(load_config(project / "configs/tfidf.yaml", overrides=[f"data.train={shorter}"]))
+    code, _, err = run("compare", project / "configs/tfidf.yaml", project / "configs/tfidf.yaml")
+    assert code == 1
+    assert "as another model given does" in err
+
+
+def test_evaluating_on_validation_articles_is_said(project: Path, run: Run) -> None:
+    _, out, _ = run("evaluate", project / "runs/tfidf", project / "data/validation.jsonl")
+    assert "thresholds were fitted on 12 of these articles" in " ".join(out.split())
+
+
+def test_a_full_output_is_told(project: Path) -> None:
+    command = f"{sys.executable} -m textclf predict {project}/runs/tfidf {project}/data/train.jsonl > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr

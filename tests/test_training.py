@@ -46,8 +46,8 @@ def test_nothing_known_gives_no_loss_and_no_gradient() -> None:
 
 def test_the_rate_rises_then_falls_to_nothing() -> None:
     model = torch.nn.Linear(2, 2)
-    options = FinetunedOptions(learning_rate=1.0, warmup=0.2, weight_decay=0.1)
-    steps = Steps(model, Accelerator(), options, n_steps=10)
+    options = FinetunedOptions(freeze_embeddings=False, warmup=0.2, weight_decay=0.1)
+    steps = Steps(model, Accelerator(), options, learning_rate=1.0, n_steps=10)
     assert [group["weight_decay"] for group in steps.optimizer.param_groups] == [0.1, 0.0]
     rates = []
     for _ in range(10):
@@ -245,3 +245,84 @@ def test_frozen_embeddings_stay_and_the_rest_learns(tmp_path: Path) -> None:
 def _query(made: Finetuned) -> torch.Tensor:
     weight: torch.Tensor = made.model.base_model.encoder.layer[0].attention.self.query.weight
     return weight
+
+
+def test_a_rate_too_high_is_said_and_not_saved(tmp_path: Path) -> None:
+    from textclf.errors import ModelError
+
+    options = {**TINY_OPTIONS["finetuned"], "learning_rate": 1e30, "epochs": 2}
+    training = Examples.of(make_articles(12), LABEL_SET)
+    made = Finetuned(LABEL_SET, FinetunedOptions(encoder=str(make_encoder(tmp_path / "e")), **options), seed=0)
+    with pytest.raises(ModelError, match=r"training diverged: .* Lower model\.options\.learning_rate \(now 1e\+30\)"):
+        made.fit(training.texts, training.targets)
+
+
+def test_validation_without_positives_does_not_stop_training() -> None:
+    model = torch.nn.Linear(1, 1)
+    best = BestWeights(patience=1)
+    for epoch in (1, 2, 3):
+        torch.nn.init.constant_(model.weight, epoch)
+        assert not best.offer(model, epoch, float("nan"))
+    best.restore(model)
+    assert (best.epoch, model.weight.item()) == (3, 3)
+
+
+def test_the_rate_follows_the_encoders_width_unless_given(tmp_path: Path) -> None:
+    encoder = str(make_encoder(tmp_path / "e"))
+    for options, rate in (({}, 4e-4), ({"learning_rate": 1e-5}, 1e-5)):
+        made = Finetuned(LABEL_SET, FinetunedOptions(encoder=encoder, **options), seed=0)
+        made._open_encoder()
+        assert made.learning_rate() == rate
+        assert not made.aligns  # a plain encoder is not mean-pooled
+        made.model.config.hidden_size = 768
+        assert made.learning_rate() == min(rate, 3e-5)
+
+
+def _family(name: str, folder: Path) -> Path:
+    """Write a tiny encoder of another family, with the same words, to a folder."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(make_encoder(folder / "bert"))
+    shared = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    shared |= {"intermediate_size": 64, "pad_token_id": 0}
+    made = {
+        "roberta": lambda: transformers.RobertaModel(
+            transformers.RobertaConfig(**{**shared, "pad_token_id": 1}, max_position_embeddings=66)
+        ),
+        "deberta": lambda: transformers.DebertaV2Model(
+            transformers.DebertaV2Config(
+                **shared, relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False
+            )
+        ),
+        "modernbert": lambda: transformers.ModernBertModel(
+            transformers.ModernBertConfig(**shared, cls_token_id=2, sep_token_id=3, bos_token_id=2, eos_token_id=3)
+        ),
+        "distilbert": lambda: transformers.DistilBertModel(
+            transformers.DistilBertConfig(
+                vocab_size=len(tokenizer), dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64
+            )
+        ),
+    }[name]()
+    made.save_pretrained(folder / name)
+    tokenizer.save_pretrained(folder / name)
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["roberta", "deberta", "modernbert", "distilbert"])
+def test_other_families_of_encoders_work(name: str, tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    encoder = _family(name, tmp_path)
+    options = {**TINY_OPTIONS["finetuned"], "epochs": 1, "max_length": 512}
+    training = Examples.of(make_articles(4), LABEL_SET)
+    made = Finetuned(LABEL_SET, FinetunedOptions(encoder=str(encoder), **options), seed=0)
+    made.fit(training.texts, training.targets)
+    made.scale_logits(np.array([2.0, 1.0, 0.5]), np.array([0.1, 0.0, -0.2]))
+    texts = [*training.texts[:3], "shells fell " * 400]
+    made.save(tmp_path / "saved")
+    loaded = Finetuned.load(tmp_path / "saved", LABEL_SET, made.options, seed=0)
+    np.testing.assert_allclose(loaded.predict_proba(texts), made.predict_proba(texts), atol=1e-6)
+    classify = pipeline("text-classification", model=str(tmp_path / "saved"), top_k=None, function_to_apply="sigmoid")
+    rows = [{r["label"]: r["score"] for r in found} for found in classify(texts, truncation=True)]
+    theirs = np.array([[row[label] for label in LABELS] for row in rows])
+    np.testing.assert_allclose(made.predict_proba(texts), theirs, atol=1e-5)

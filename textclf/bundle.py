@@ -64,7 +64,8 @@ def save_bundle(labeller: Labeller, path: str | Path, *, kind: str, card: Mappin
     with written_aside(path, folder=True) as folder:
         (folder / "model").mkdir()
         predictor.save(folder / "model")
-        (folder / CARD).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        content = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / CARD).write_text(content + "\n", encoding="utf-8")
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         manifest = {
             file.relative_to(folder).as_posix(): {"size": file.stat().st_size, "sha256": sha256_of(file)}
@@ -122,6 +123,8 @@ def check_whole(path: Path) -> None:
     """
     manifest = _read_json(path / MANIFEST)
     faults = [] if CARD in manifest else [f"{MANIFEST} does not list {CARD}"]
+    held = (file.relative_to(path).as_posix() for file in (path / "model").rglob("*") if file.is_file())
+    faults += [f"{name} is not in {MANIFEST}" for name in sorted(held) if name not in manifest]
     for name, entry in manifest.items():
         file = path / name
         if not file.resolve().is_relative_to(path.resolve()):
@@ -138,14 +141,19 @@ def check_whole(path: Path) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Make sure that a bundle may be written at `path`: nothing there, an empty folder, or an older bundle.
+    """Make sure that a bundle may be written at `path`: nothing there, an empty folder, or an older bundle alone.
 
     Raises:
         BundleError: When something else is there.
     """
     if path.is_dir() and (not any(path.iterdir()) or (path / CARD).is_file()):
-        return
-    if path.exists():
+        foreign = sorted({file.name for file in path.iterdir()} - {CARD, MANIFEST, "model"})
+        if foreign:
+            raise BundleError(
+                f"{path} holds {', '.join(foreign)} beside the model, which would be lost. Move that away, or choose "
+                f"another --out"
+            )
+    elif path.exists():
         raise BundleError(f"{path} exists and is no textclf model; it is left alone. Choose another --out")
 
 

@@ -16,6 +16,7 @@ Method = Literal["auto", "platt", "isotonic", "none"]
 
 FEWEST_POSITIVES = 10  # with fewer, a label's probabilities are left as they are
 ISOTONIC_FROM = 1_000  # known paragraphs, a fifth of them positive, from which `auto` takes isotonic regression
+STEEPEST = 50.0  # the largest slope of Platt scaling: beyond it rounding would decide
 EDGE = 1e-6  # probabilities are held this far from 0 and 1 before taking log-odds
 
 
@@ -143,7 +144,8 @@ def _fit_platt(y: np.ndarray, p: np.ndarray) -> LabelMap:
     found = minimize(log_loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     if not np.isfinite(found).all() or found[0] <= 0.05:
         return LabelMap()
-    return LabelMap("platt", slope=float(found[0]), intercept=float(found[1]))
+    slope = min(float(found[0]), STEEPEST)
+    return LabelMap("platt", slope=slope, intercept=float(found[1]) * slope / float(found[0]))
 
 
 def _fit_isotonic(y: np.ndarray, p: np.ndarray) -> LabelMap:

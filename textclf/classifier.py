@@ -6,19 +6,21 @@ This module imports scikit-learn and nothing imports it; `textclf.TextClassifier
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import ValidationError
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from textclf.bundle import save_bundle
 from textclf.calibration import Calibration, LabelMap
 from textclf.config import ThresholdSettings
 from textclf.errors import ConfigError
-from textclf.labeller import Labeller
+from textclf.labeller import Labeller, readable
 from textclf.labels import LabelSet
 from textclf.models.registry import get_kind
 from textclf.records import Examples
@@ -37,13 +39,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         thresholds: ``"fitted"`` fits calibration and per-label thresholds out of fold, which trains the model once
             more per fold; a number decides at that probability, uncalibrated.
         folds: Folds used for ``"fitted"``.
-        random_state: The seed.
+        random_state: The seed; None or a `RandomState` draws one.
 
     Attributes:
         model_: The fitted `Labeller`; `model_.predict_proba` and the rest work as after `textclf.load`.
         classes_: One array ``[0, 1]`` per label, as scikit-learn's own multi-label classifiers have it.
         n_features_in_: Always 1: the text.
     """
+
+    model_: Labeller
+    _config: dict[str, Any]
 
     def __init__(
         self,
@@ -53,7 +58,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         options: Mapping[str, Any] | None = None,
         thresholds: Literal["fitted"] | float = "fitted",
         folds: int = 5,
-        random_state: int = 13,
+        random_state: int | np.random.RandomState | None = 13,
     ) -> None:
         self.kind = kind
         self.labels = labels
@@ -78,7 +83,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not texts:
             raise ValueError("X holds no texts (n_samples=0); at least 1 is required")
         targets = as_targets(y, n=len(texts))
-        labels = LabelSet.of(self.labels or [str(column) for column in range(targets.shape[1])])
+        if self.thresholds != "fitted" and not (isinstance(self.thresholds, Real) and 0 < float(self.thresholds) <= 1):
+            raise ValueError(f"thresholds must be 'fitted' or a number above 0 and at most 1, not {self.thresholds!r}")
+        if not isinstance(self.folds, Integral) or self.folds < 2:
+            raise ValueError(f"folds must be a whole number of at least 2, not {self.folds!r}")
+        names = [str(column) for column in range(targets.shape[1])] if self.labels is None else list(self.labels)
+        labels = LabelSet.of(names)
         if len(labels) != targets.shape[1]:
             raise ValueError(f"y has {targets.shape[1]} columns for {len(labels)} labels: {', '.join(labels)}")
         try:
@@ -89,14 +99,22 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(rows) != len(texts):
             raise ValueError(f"groups has {len(rows)} entries for {len(texts)} texts")
         examples = Examples(texts, targets, rows, [str(row) for row in range(int(rows.max()) + 1)])
-        shared: dict[str, Any] = {"labels": labels, "options": options, "seed": self.random_state}
+        seed = self.random_state
+        if not isinstance(seed, Integral):  # None or a RandomState: drawn, as everywhere in scikit-learn
+            seed = check_random_state(seed).randint(2**31 - 1)
+        shared: dict[str, Any] = {"labels": labels, "options": options, "seed": int(seed)}
+        self._config = {
+            "model": {"kind": self.kind, "options": options.model_dump(mode="json")},
+            "seed": int(seed),
+            "labels": list(labels),
+        }
         if self.thresholds == "fitted" and len(np.unique(rows)) < 2:
             raise ValueError(
                 f"thresholds='fitted' needs texts of at least 2 articles to hold some out (n_samples={len(texts)}, one "
                 f"article); give more, or a number as threshold"
             )
         if self.thresholds == "fitted":
-            settings = ThresholdSettings(folds=self.folds)
+            settings = ThresholdSettings(folds=int(self.folds))
             self.model_ = fit_model(
                 kind=self.kind, examples=examples, validation=None, thresholds=settings, **shared
             ).model
@@ -122,14 +140,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def save(self, path: str | Path) -> None:
         """Write the fitted model as a bundle, for `textclf.load` and the commands."""
         check_is_fitted(self)
-        options = get_kind(self.kind).options_type.model_validate(dict(self.options or {}))
-        config = {
-            "name": Path(path).name,
-            "model": {"kind": self.kind, "options": options.model_dump(mode="json")},
-            "seed": self.random_state,
-            "labels": list(self.model_.labels),
-        }
-        save_bundle(self.model_, path, kind=self.kind, card={"config": config})
+        config = {"name": Path(path).name, **self._config}
+        save_bundle(self.model_, path, kind=config["model"]["kind"], card={"config": config})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -157,7 +169,7 @@ def as_texts(X: Any) -> list[str]:  # noqa: N803
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(f"X[{row}] is no text but {type(text).__name__}")
-    return [str(text) for text in texts]
+    return [readable(text) for text in texts]
 
 
 def as_targets(y: Any, *, n: int) -> np.ndarray:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textclf.evaluate import Difference, Evaluation, evaluate, evaluate_against
+from textclf.evaluate import Difference, Evaluation, check_comparable, paired_difference, score, summarise
 from textclf.labeller import Labeller
-from textclf.records import Article
+from textclf.records import Article, Examples
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,17 @@ def compare(
         DataError: When the models' labels differ or a set is empty.
     """
     settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    (baseline_name, baseline), *others = models.items()
+    baseline, *others = models.values()
+    for other in others:
+        check_comparable(other, baseline)
     rows = []
     for data, articles in datasets.items():
-        rows.append(Row(baseline_name, data, evaluate(baseline, articles, **settings), None))
-        for name, model in others:
-            ours, _, difference = evaluate_against(model, baseline, articles, **settings)
-            rows.append(Row(name, data, ours, difference))
+        examples = Examples.of(articles, baseline.labels)
+        reference = score(baseline, examples)
+        for name, model in models.items():
+            scored = reference if model is baseline else score(model, examples)
+            difference = None
+            if model is not baseline:
+                difference = paired_difference(model.labels, examples, scored, reference, **settings)
+            rows.append(Row(name, data, summarise(model, examples, scored, **settings), difference))
     return rows

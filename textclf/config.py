@@ -35,7 +35,7 @@ class DataSettings(Section):
 
     train: Paths = Field(description="Articles to learn from.")
     validation: Paths | None = Field(None, description="For thresholds and early stopping; none: out of fold.")
-    test: Paths | None = Field(None, description="Held out; read by evaluate and compare only.")
+    test: Paths | None = Field(None, description="Held out; train reads it only to refuse leakage.")
 
 
 class ModelSettings(Section):
@@ -103,8 +103,13 @@ def load_config(path: str | Path, *, overrides: Sequence[str] = ()) -> Config:
     settings = read_yaml(path, what="the config")
     if not isinstance(settings, dict):
         raise ConfigError(f"{path} must hold settings such as `labels:` and `data:`, not {type(settings).__name__}")
-    for override in overrides:
+    kind_before = _kind_of(settings)
+    for override in sorted(overrides, key=lambda o: o.partition("=")[0].strip() != "model.kind"):
         _apply(settings, override)
+        if _kind_of(settings) != kind_before:  # options belong to a kind; another kind begins with its defaults
+            kind_before = _kind_of(settings)
+            if isinstance(settings.get("model"), dict):
+                settings["model"].pop("options", None)
     return build_config(settings, name=path.stem, near=path, source=str(path))
 
 
@@ -222,6 +227,11 @@ class _FromHere(str):
     """A path given on the command line: it is meant from the working folder."""
 
     __slots__ = ()
+
+
+def _kind_of(settings: Mapping[str, Any]) -> Any:
+    model = settings.get("model")
+    return model.get("kind", "finetuned") if isinstance(model, dict) else None
 
 
 def _from_here(value: Any) -> Any:

@@ -47,6 +47,7 @@ class Evaluation:
         n_paragraphs: Paragraphs scored.
         n_known: Known targets, of n_paragraphs x labels.
         seen_articles: Ids of articles the model was trained on: scores on them are not held out.
+        fitted_articles: Ids of articles its thresholds were fitted on: scores on them flatter a little.
         settings: Resamples, confidence and seed of the intervals.
         notes: What a reader should know.
     """
@@ -60,6 +61,7 @@ class Evaluation:
     n_paragraphs: int
     n_known: int
     seen_articles: list[str]
+    fitted_articles: list[str]
     settings: dict[str, float]
     notes: list[str] = field(default_factory=list)
 
@@ -84,6 +86,7 @@ class Evaluation:
                 "method": "percentile bootstrap over articles",
             },
             "articles_seen_in_training": self.seen_articles,
+            "articles_thresholds_were_fitted_on": self.fitted_articles,
             "notes": self.notes,
         }
 
@@ -138,16 +141,7 @@ def evaluate(
     """
     examples = Examples.of(articles, model.labels)
     scored = score(model, examples)
-    seen = seen_in_training(model, articles)
-    return summarise(
-        model,
-        examples,
-        scored,
-        resamples=resamples,
-        confidence=confidence,
-        seed=seed,
-        seen_articles=seen,
-    )
+    return summarise(model, examples, scored, resamples=resamples, confidence=confidence, seed=seed)
 
 
 def evaluate_against(
@@ -166,23 +160,45 @@ def evaluate_against(
     Raises:
         DataError: When the two have different labels, or as `evaluate` does.
     """
+    check_comparable(model, other)
+    settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    examples = Examples.of(articles, model.labels)
+    ours, theirs = score(model, examples), score(other, examples)
+    return (
+        summarise(model, examples, ours, **settings),
+        summarise(other, examples, theirs, **settings),
+        paired_difference(model.labels, examples, ours, theirs, **settings),
+    )
+
+
+def check_comparable(model: Labeller, other: Labeller) -> None:
+    """Make sure that two models have the same labels in the same order.
+
+    Raises:
+        DataError: When they have not.
+    """
     if model.labels.names != other.labels.names:
         ours, theirs = ", ".join(model.labels), ", ".join(other.labels)
         raise DataError(f"the two models have different labels ({ours} against {theirs}); they cannot be compared")
-    examples = Examples.of(articles, model.labels)
-    both = [(each, score(each, examples)) for each in (model, other)]
-    settings = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    evaluations = [
-        summarise(each, examples, scored, seen_articles=seen_in_training(each, articles), **settings)  # type: ignore[arg-type]
-        for each, scored in both
-    ]
-    (_, ours_scored), (_, theirs_scored) = both
+
+
+def paired_difference(
+    labels: LabelSet,
+    examples: Examples,
+    ours: Scored,
+    theirs: Scored,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> Difference:
+    """Return the difference of two scored models, both scored anew on each resample of the articles."""
 
     def difference(weights: np.ndarray) -> np.ndarray:
-        return np.asarray(_all_metrics(ours_scored, weights) - _all_metrics(theirs_scored, weights))
+        return np.asarray(_all_metrics(ours, weights) - _all_metrics(theirs, weights))
 
-    estimates = _estimate(difference, ours_scored, examples.groups, resamples, confidence, seed)
-    return evaluations[0], evaluations[1], Difference(model.labels, *_sort_out(estimates, len(model.labels)))
+    estimates = _estimate(difference, ours, examples.groups, resamples, confidence, seed)
+    return Difference(labels, *_sort_out(estimates, len(labels)))
 
 
 def score(model: Labeller, examples: Examples) -> Scored:
@@ -205,20 +221,22 @@ def summarise(
     resamples: int,
     confidence: float,
     seed: int,
-    seen_articles: Sequence[str] = (),
 ) -> Evaluation:
-    """Turn scored examples into an `Evaluation`."""
+    """Turn scored examples into an `Evaluation`, noting articles the model has met before."""
     estimates = _estimate(
         lambda weights: _all_metrics(scored, weights), scored, examples.groups, resamples, confidence, seed
     )
     overall, per_label = _sort_out(estimates, len(model.labels))
     support = counts(scored, scored.ones()).positives[0].astype(int).tolist()
+    seen, fitted = (known_articles(model, examples, split) for split in ("train", "validation"))
     notes = []
-    if seen_articles:
+    if seen:
         notes.append(
-            f"{len(seen_articles)} of these articles were in the model's training data; scores on them are not "
-            f"held out: {', '.join(seen_articles[:5])}{' ...' if len(seen_articles) > 5 else ''}"
+            f"{len(seen)} of these articles were in the model's training data; scores on them are not held out: "
+            f"{', '.join(seen[:5])}{' ...' if len(seen) > 5 else ''}"
         )
+    if fitted:
+        notes.append(f"the model's thresholds were fitted on {len(fitted)} of these articles; scores on them flatter")
     empty = [label for label, n in zip(model.labels, support, strict=True) if n == 0]
     if empty:
         notes.append(f"no paragraph here carries {', '.join(empty)}: no score for it, and none in the macro scores")
@@ -234,16 +252,17 @@ def summarise(
         n_articles=n_articles,
         n_paragraphs=len(examples),
         n_known=int((~np.isnan(examples.targets)).sum()),
-        seen_articles=list(seen_articles),
+        seen_articles=seen,
+        fitted_articles=fitted,
         settings={"resamples": resamples, "confidence": confidence, "seed": seed},
         notes=notes,
     )
 
 
-def seen_in_training(model: Labeller, articles: Sequence[Article]) -> list[str]:
-    """Return the ids of articles that the model's bundle says it was trained on."""
-    trained_on = set(model.card.get("data", {}).get("training_articles", []))
-    return [article.article_id for article in articles if article.article_id in trained_on]
+def known_articles(model: Labeller, examples: Examples, split: str) -> list[str]:
+    """Return the ids of articles that the model's bundle says were in its ``"train"`` or ``"validation"`` split."""
+    known = set(model.card.get("data", {}).get(split, {}).get("article_ids", []))
+    return [article_id for article_id in examples.article_ids if article_id in known]
 
 
 def _all_metrics(scored: Scored, weights: np.ndarray) -> np.ndarray:

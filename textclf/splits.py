@@ -16,7 +16,7 @@ from textclf.errors import DataError
 from textclf.labels import LabelSet
 from textclf.records import Article, Examples
 
-MOST_SWAPS = 200  # partners tried for a group's swap, so that a pass stays linear in the groups
+MOST_PARTNERS = 400  # groups tried as partners of a swap, so that a pass is linear in the groups
 MAX_COMBINATIONS = 50  # the most frequent ones; rarer ones are balanced through their single labels
 
 
@@ -100,35 +100,40 @@ def assign_groups(table: np.ndarray, shares: Sequence[float], *, seed: int, roun
     rarity = (table / (totals + 1e-9)).max(axis=1)
     order = np.lexsort((rng.random(n_groups), -rarity))
     parts = np.zeros(n_groups, dtype=np.int64)
-    for place, group in enumerate(order):
+    sizes = np.zeros(len(shares), dtype=np.int64)
+    for left, group in zip(range(n_groups, 0, -1), order, strict=True):
         cost = np.square(gaps - weights[group]).sum(axis=1) - np.square(gaps).sum(axis=1)
-        empty = np.flatnonzero(np.bincount(parts[order[:place]], minlength=len(shares)) == 0)
-        if n_groups - place <= len(empty):  # as many groups left as empty parts: fill those
-            cost[np.setdiff1d(np.arange(len(shares)), empty)] = np.inf
-        parts[group] = int(np.argmin(cost))
-        gaps[parts[group]] -= weights[group]
+        if left <= (sizes == 0).sum():  # as many groups left as empty parts: fill those
+            cost[sizes > 0] = np.inf
+        part = int(np.argmin(cost))
+        parts[group] = part
+        sizes[part] += 1
+        gaps[part] -= weights[group]
     for _ in range(rounds):
-        if not _improve(parts, gaps, weights, rng):
+        if not _improve(parts, sizes, gaps, weights, rng):
             break
     return parts
 
 
-def _improve(parts: np.ndarray, gaps: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> bool:
+def _improve(
+    parts: np.ndarray, sizes: np.ndarray, gaps: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+) -> bool:
     """Move or swap single groups while that lowers the squared gaps; tell whether anything moved."""
     moved = False
     for group in rng.permutation(len(parts)):
-        here = parts[group]
+        partners = (
+            np.arange(len(parts)) if len(parts) <= MOST_PARTNERS else rng.integers(len(parts), size=MOST_PARTNERS)
+        )
         for there in range(len(gaps)):
+            here = parts[group]
             if there == here:
                 continue
-            candidates = np.flatnonzero(parts == there)
-            if len(candidates) > MOST_SWAPS:
-                candidates = rng.choice(candidates, MOST_SWAPS, replace=False)
+            candidates = partners[parts[partners] == there]
             # Row 0 is a plain move; row i+1 swaps the group with candidates[i].
             shift = weights[group] - np.vstack([np.zeros_like(weights[:1]), weights[candidates]])
             before = np.square(gaps[here]).sum() + np.square(gaps[there]).sum()
             after = np.square(gaps[here] + shift).sum(axis=1) + np.square(gaps[there] - shift).sum(axis=1)
-            if (parts == here).sum() == 1:
+            if sizes[here] == 1:
                 after[0] = np.inf  # no part is left empty
             best = int(np.argmin(after))
             if after[best] < before - 1e-9:
@@ -137,6 +142,9 @@ def _improve(parts: np.ndarray, gaps: np.ndarray, weights: np.ndarray, rng: np.r
                 parts[group] = there
                 if best:
                     parts[candidates[best - 1]] = here
+                else:
+                    sizes[here] -= 1
+                    sizes[there] += 1
                 moved = True
                 break
     return moved

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from textclf.bundle import check_replaceable, save_bundle
+from textclf.bundle import CARD, check_replaceable, load_bundle, save_bundle
 from textclf.config import Config, ThresholdSettings
 from textclf.datasets import Checked, check_labelled, shared_articles
 from textclf.datasets.raw import raise_faults
@@ -241,7 +241,7 @@ def check_trainable(labels: LabelSet, targets: np.ndarray) -> list[int]:
 
 
 def describe_data(training: Sequence[Article], validation: Sequence[Article] | None) -> dict[str, Any]:
-    """Return the data's fingerprint and counts, and the ids of the training articles."""
+    """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on."""
     described: dict[str, Any] = {}
     for name, articles in (("train", training), ("validation", validation or [])):
         digest = hashlib.sha256()
@@ -254,5 +254,19 @@ def describe_data(training: Sequence[Article], validation: Sequence[Article] | N
             "paragraphs": sum(len(article.paragraphs) for article in articles),
             "sha256": digest.hexdigest(),
         }
-    described["training_articles"] = sorted(article.article_id for article in training)
+        described[name]["article_ids"] = sorted(article.article_id for article in articles)
     return described
+
+
+def is_trained(config: Config) -> bool:
+    """Tell whether the config's model is there, trained as it says on the data as they are now.
+
+    Raises:
+        DataError: When the data have faults.
+        BundleError: When the model is there but damaged.
+    """
+    if not (config.out / CARD).is_file():
+        return False
+    card, wanted, splits = load_bundle(config.out).card, config.to_json(), read_splits(config)
+    same_settings = all(card["config"].get(key) == wanted[key] for key in ("labels", "model", "thresholds", "seed"))
+    return same_settings and card.get("data") == describe_data(splits["train"], splits.get("validation"))

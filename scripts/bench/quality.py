@@ -44,8 +44,10 @@ def evaluate(model: Path, data: Path) -> dict[str, object]:
 
 
 def show(scores: dict, name: str) -> str:
-    """Return a score with its interval."""
+    """Return a score with its interval; a dash where it is undefined."""
     low, high = scores["intervals"][name]
+    if None in (scores[name], low, high):
+        return "–"
     return f"{scores[name]:.3f} [{low:.3f}, {high:.3f}]"
 
 

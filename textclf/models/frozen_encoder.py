@@ -18,10 +18,10 @@ from textclf.models.embedding_cache import EmbeddingCache, text_key
 from textclf.models.embeddings import embed
 from textclf.models.encoders import (
     MINILM,
-    TOKENIZER_FILES,
     find_encoder,
-    has_safetensors,
+    load_pretrained,
     load_tokenizer,
+    most_tokens,
     pick_device,
     quiet,
     weight_files,
@@ -63,7 +63,10 @@ class FrozenEncoder(Kind):
     ) -> Self:
         """Learn from texts and targets (see `Trainable.fit`); `validation` is not needed and not used."""
         started = time.perf_counter()
-        self._open(find_encoder(self.options.encoder, allow_bin=self.options.allow_bin))
+        folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
+        self._open(folder)
+        if self.options.cache:
+            self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
         embeddings = self.embed(texts)
         self.head = fit_one_vs_rest(
             embeddings, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed
@@ -78,7 +81,11 @@ class FrozenEncoder(Kind):
         return positive_probabilities(self.head, self.embed(texts))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 (n, d): the mean of each text's token vectors, of length 1; cached by content."""
+        """Return float32 (n, d): the mean of each text's token vectors, of length 1.
+
+        A model that was trained in this process keeps them on disk by content; a loaded one does not, so that
+        labelling an archive leaves no copy of it.
+        """
         keys = [text_key(text) for text in texts]
         known = self._cache.get(list(dict.fromkeys(keys))) if self._cache else {}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
@@ -122,27 +129,17 @@ class FrozenEncoder(Kind):
         return model
 
     def _open(self, folder: Path) -> None:
-        """Load the encoder in a folder, and find the cache of its embeddings."""
-        import torch
+        """Load the encoder in a folder."""
         from transformers import AutoModel
 
-        self._tokenizer = load_tokenizer(folder, max_length=self.options.max_length)
-        with quiet():
-            self._encoder = AutoModel.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                use_safetensors=has_safetensors(folder),
-            )
-        self._encoder.eval().to(pick_device())
-        if self.options.cache:
-            self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
+        self._encoder = load_pretrained(AutoModel, folder, new_head=True).eval().to(pick_device())
+        self._tokenizer = load_tokenizer(folder, max_length=most_tokens(self._encoder, wanted=self.options.max_length))
 
     def _fingerprint(self, folder: Path) -> str:
-        """Return a name that differs whenever embeddings would: by weights, tokenizer, pooling and length."""
-        files = [*weight_files(folder), *(folder / name for name in TOKENIZER_FILES)]
-        parts = [f"{file.name}:{sha256_of(file)}" for file in files if file.is_file()]
-        parts.append(f"mean-normalised:{self.options.max_length}")
+        """Return a name that differs whenever embeddings would: by weights, config, tokenizer and length."""
+        described = [file for pattern in ("*.json", "*.txt", "*.model") for file in sorted(folder.glob(pattern))]
+        parts = [f"{file.name}:{sha256_of(file)}" for file in [*weight_files(folder), *described]]
+        parts.append(f"mean-normalised:{self._tokenizer.model_max_length}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     def _compute(self, texts: list[str]) -> np.ndarray:

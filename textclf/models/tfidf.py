@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
@@ -31,6 +31,13 @@ class TfidfOptions(Options):
     lowercase: bool = True
     C: float = Field(4.0, gt=0, description="Inverse strength of the L2 penalty.")
     max_iter: int = Field(1_000, ge=1)
+
+    @field_validator("word_ngrams", "char_ngrams")
+    @classmethod
+    def _rising(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 1 <= value[0] <= value[1]:
+            raise ValueError("the shortest must be at least 1 and no longer than the longest")
+        return value
 
 
 class Tfidf(Kind):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from textclf.errors import ModelError
 from textclf.metrics import Scored, macro_ap, macro_f1
 from textclf.models.augment import augment
 from textclf.models.batching import shuffled_batches
@@ -35,17 +36,18 @@ def run_training(
     import torch
     from accelerate import Accelerator
 
-    options, accelerator = finetuned.options, Accelerator()
+    options, accelerator = finetuned.options, Accelerator(mixed_precision="no")  # autocast is set below
     finetuned.model.to(accelerator.device)
     bf16 = use_bf16(options.precision, accelerator.device.type)
     rng = np.random.default_rng(finetuned.seed)
     best, history = BestWeights(options.patience), []
     with torch.random.fork_rng():
         torch.manual_seed(finetuned.seed)
-        if options.align_first_token:
+        if finetuned.aligns:
             align_first_token(finetuned.model, finetuned.tokenizer, texts, bf16=bf16, rng=rng)
         model = accelerator.prepare(finetuned.model)
-        steps = Steps(model, accelerator, options, n_steps=-(-len(texts) // options.batch_size) * options.epochs)
+        n_steps = -(-len(texts) // options.batch_size) * options.epochs
+        steps = Steps(model, accelerator, options, learning_rate=finetuned.learning_rate(), n_steps=n_steps)
         for epoch in range(1, options.epochs + 1):
             started, losses = time.perf_counter(), []
             model.train()
@@ -54,11 +56,17 @@ def run_training(
                     logits = model(**inputs.to(accelerator.device)).logits
                 losses.append(steps.take(masked_bce(logits.float(), wanted.to(accelerator.device))))
             record = {"epoch": epoch, "loss": float(torch.stack(losses).mean())}
+            if not np.isfinite(record["loss"]):
+                rate = finetuned.learning_rate()
+                raise ModelError(
+                    f"training diverged: the loss of epoch {epoch} is {record['loss']}. Lower "
+                    f"model.options.learning_rate (now {rate:g}) or set model.options.precision: float32"
+                )
             if validation is not None:
                 record |= validation_scores(finetuned, *validation)
             record["seconds"] = time.perf_counter() - started
-            history.append({name: round(value, 4) for name, value in record.items()})
-            log.info("epoch %s", " ".join(f"{name}={value:g}" for name, value in history[-1].items()))
+            log.info("epoch %s", " ".join(f"{name}={value:.4g}" for name, value in record.items()))
+            history.append({k: None if np.isnan(value) else round(value, 4) for k, value in record.items()})
             if validation is not None and best.offer(finetuned.model, epoch, record["macro_f1"]):
                 break
     best.restore(finetuned.model)
@@ -92,22 +100,26 @@ class Steps:
     Args:
         model: Its parameters that require gradients are trained.
         accelerator: Runs the backward pass.
-        options: Learning rate, weight decay, warm-up and clipping.
+        options: Weight decay, warm-up and clipping.
+        learning_rate: The peak.
         n_steps: Steps in all.
     """
 
-    def __init__(self, model: Any, accelerator: Any, options: FinetunedOptions, *, n_steps: int) -> None:
+    def __init__(
+        self, model: Any, accelerator: Any, options: FinetunedOptions, *, learning_rate: float, n_steps: int
+    ) -> None:
         import torch
         from transformers import get_linear_schedule_with_warmup
 
         if options.freeze_embeddings:
-            accelerator.unwrap_model(model).get_input_embeddings().requires_grad_(False)
+            base = accelerator.unwrap_model(model).base_model
+            getattr(base, "embeddings", base.get_input_embeddings()).requires_grad_(False)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in self.parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
             {"params": [p for p in self.parameters if p.ndim < 2], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
+        optimizer = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
         schedule = get_linear_schedule_with_warmup(optimizer, round(options.warmup * n_steps), n_steps)
         self.accelerator, self.max_norm = accelerator, options.max_grad_norm
         self.optimizer, self.schedule = accelerator.prepare(optimizer, schedule)
@@ -176,8 +188,9 @@ class BestWeights:
 
     def offer(self, model: Any, epoch: int, score: float) -> bool:
         """Take the epoch's weights if its score is the best so far; tell whether to stop."""
-        if self._weights is None or score > self._score:
-            self._score, self.epoch = score, epoch
+        undefined = bool(np.isnan(score))  # no label has a positive to score by: the last epoch is as good as any
+        if self._weights is None or undefined or score > self._score:
+            self._score, self.epoch = -np.inf if undefined else score, epoch
             self._weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
         return epoch - self.epoch >= self.patience
 

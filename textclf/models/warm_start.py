@@ -44,14 +44,13 @@ def align_first_token(
     import torch
     from torch.nn.functional import normalize
 
-    base = model.base_model
-    dense = getattr(getattr(base, "pooler", None), "dense", None)
-    layers = getattr(getattr(base, "encoder", None), "layer", None)
-    if dense is None or layers is None or dense.in_features != dense.out_features:
+    if not has_pooler(model):
         raise ModelError(
             f"align_first_token needs an encoder of the BERT family with a pooler, not {model.config.model_type}; "
             f"set model.options.align_first_token: false"
         )
+    base = model.base_model
+    dense, layers = base.pooler.dense, base.encoder.layer
     device = model.device
     model.eval()  # no dropout: the aim is exact
     wanted = torch.from_numpy(embed(base, tokenizer, texts, bf16=bf16)).to(device)
@@ -80,6 +79,13 @@ def align_first_token(
     model.requires_grad_(True)
     log.info("warm start: first token aligned with the mean, loss %.4f", float(loss.detach()))
     return float(loss.detach())
+
+
+def has_pooler(model: Any) -> bool:
+    """Tell whether a classifier reads its first token through a square pooler, as BERT's does."""
+    dense = getattr(getattr(model.base_model, "pooler", None), "dense", None)
+    layers = getattr(getattr(model.base_model, "encoder", None), "layer", None)
+    return dense is not None and layers is not None and dense.in_features == dense.out_features
 
 
 def _rate(step: int, n_steps: int) -> float:

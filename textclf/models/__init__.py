@@ -1,0 +1,1 @@
+"""The models: what each kind is (`interface`), which there are (`registry`), and one file a kind."""
