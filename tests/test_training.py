@@ -269,7 +269,7 @@ def test_validation_without_positives_does_not_stop_training() -> None:
 
 def test_the_rate_follows_the_encoders_width_unless_given(tmp_path: Path) -> None:
     encoder = str(make_encoder(tmp_path / "e"))
-    for options, rate in (({}, 4e-4), ({"learning_rate": 1e-5}, 1e-5)):
+    for options, rate in (({}, 2e-4), ({"learning_rate": 1e-5}, 1e-5)):
         made = Finetuned(LABEL_SET, FinetunedOptions(encoder=encoder, **options), seed=0)
         made._open_encoder()
         assert made.learning_rate() == rate

@@ -33,7 +33,7 @@ OVERALL_NAMES = {
 def console() -> Console:
     """Return a console that is as wide as the terminal, or wide enough for a table in a file."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=140)
+    return found if found.is_terminal else Console(highlight=False, width=160)
 
 
 def table(title: str, first: str, *columns: str) -> Table:

@@ -40,7 +40,7 @@ class FinetunedOptions(Options):
     encoder: str = Field(MINILM, description="Hub name or folder of any encoder transformers can classify with.")
     max_length: int = Field(256, ge=8, description="Tokens read of a paragraph.")
     epochs: int = Field(4, ge=1, description="The most passes over the training paragraphs.")
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(16, ge=1)
     learning_rate: float | None = Field(
         None, gt=0, description="Peak; it falls to 0 in a straight line. None: by the encoder's width."
     )
@@ -53,7 +53,7 @@ class FinetunedOptions(Options):
         0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
     )
     strip_punctuation: float = Field(0.5, ge=0, le=1, description="Share of training texts that lose punctuation.")
-    freeze_embeddings: bool = Field(True, description="Leave the token embeddings as they are: faster.")
+    freeze_embeddings: bool = Field(False, description="Leave the token embeddings as they are: faster.")
     align_first_token: bool | Literal["auto"] = Field(
         "auto", description="First teach the first token to be the mean of all; auto: where the encoder is mean-pooled."
     )
@@ -193,7 +193,7 @@ class Finetuned(Kind):
         if self.options.learning_rate is not None:
             return self.options.learning_rate
         width = int(self.model.config.hidden_size)
-        return 4e-4 if width <= 384 else 1e-4 if width <= 512 else 3e-5 if width <= 768 else 1e-5
+        return 2e-4 if width <= 384 else 1e-4 if width <= 512 else 3e-5 if width <= 768 else 1e-5
 
     def begin_at_base_rates(self, targets: np.ndarray) -> None:
         """Set the new head's biases to each label's log-odds in training, so that it need not learn those first."""
