@@ -131,3 +131,21 @@ def test_damaged_files_of_an_encoder_are_told_without_a_traceback(tmp_path: Path
         (folder / "config.json").write_text(config.replace('"intermediate_size": 64', '"intermediate_size": 65'))
     with pytest.raises(ModelError, match=r"cannot load the model|do not fit"):
         load_pretrained(AutoModel, folder, new_head=True)
+
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_shipped_encoder_is_at_hand_or_its_error_says_what_to_do(path: Path) -> None:
+    from textclf.config import load_config
+
+    name = getattr(load_config(path).options(), "encoder", None)
+    if name is None:
+        pytest.skip("this kind has no encoder")
+    if name == MINILM:
+        assert (find_encoder(name) / "config.json").is_file()
+        return
+    with pytest.raises(ModelError) as caught:
+        find_encoder(name)
+    assert f"hf download {name} --local-dir DIR" in str(caught.value)
