@@ -297,6 +297,8 @@ def test_another_kind_begins_with_its_own_options(project: Path) -> None:
     )
     assert config.options().model_dump()["encoder"] == "sentence-transformers/all-MiniLM-L6-v2"
     assert config.options().model_dump()["C"] == 2
+    whole = load_config(project / "configs/tfidf.yaml", overrides=["model={kind: frozen_encoder, options: {C: 3}}"])
+    assert whole.options().model_dump()["C"] == 3
 
 
 def test_compare_trains_again_when_the_data_changed(project: Path, tmp_path: Path, run: Run) -> None:

@@ -117,9 +117,12 @@ def test_an_encoder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
         load_tokenizer(folder, max_length=64)
 
 
-@pytest.mark.parametrize("damage", ["weights", "config", "shape"])
-def test_damaged_files_of_an_encoder_are_told_without_a_traceback(tmp_path: Path, damage: str) -> None:
-    from transformers import AutoModel
+@pytest.mark.parametrize("classifies", [False, True])
+@pytest.mark.parametrize("damage", ["weights", "config", "shape", "layers"])
+def test_damaged_files_of_an_encoder_are_told_without_a_traceback(
+    tmp_path: Path, damage: str, classifies: bool
+) -> None:
+    from transformers import AutoModel, AutoModelForSequenceClassification
 
     from textclf.models.encoders import load_pretrained
 
@@ -129,10 +132,33 @@ def test_damaged_files_of_an_encoder_are_told_without_a_traceback(tmp_path: Path
     elif damage == "config":
         (folder / "config.json").write_text("{broken")
     else:
+        key = {"shape": '"intermediate_size": 6', "layers": '"num_hidden_layers": '}[damage]
         config = (folder / "config.json").read_text()
-        (folder / "config.json").write_text(config.replace('"intermediate_size": 64', '"intermediate_size": 65'))
+        assert key in config
+        (folder / "config.json").write_text(config.replace(key, key + "1"))
+    head = {"num_labels": 3, "ignore_mismatched_sizes": True} if classifies else {}
+    kind = AutoModelForSequenceClassification if classifies else AutoModel
     with pytest.raises(ModelError, match=r"cannot load the model|do not fit"):
-        load_pretrained(AutoModel, folder, new_head=True)
+        load_pretrained(kind, folder, new_head=True, **head)
+
+
+def test_pickled_weights_are_read_only_where_allowed(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoModel
+
+    from textclf.models.encoders import load_pretrained
+
+    folder = make_encoder(tmp_path / "mine")
+    weights = load_file(folder / "model.safetensors")
+    torch.save(weights, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="cannot load the model"):
+        load_pretrained(AutoModel, folder)
+    loaded = load_pretrained(AutoModel, folder, allow_bin=True)
+    assert torch.equal(
+        loaded.state_dict()["embeddings.word_embeddings.weight"], weights["embeddings.word_embeddings.weight"]
+    )
 
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -104,12 +105,13 @@ def load_config(path: str | Path, *, overrides: Sequence[str] = ()) -> Config:
     if not isinstance(settings, dict):
         raise ConfigError(f"{path} must hold settings such as `labels:` and `data:`, not {type(settings).__name__}")
     kind_before = _kind_of(settings)
-    for override in sorted(overrides, key=lambda o: o.partition("=")[0].strip() != "model.kind"):
+    names_kind = [_key_of(override) == "model.kind" for override in overrides]
+    for override in compress(overrides, names_kind):
         _apply(settings, override)
-        if _kind_of(settings) != kind_before:  # options belong to a kind; another kind begins with its defaults
-            kind_before = _kind_of(settings)
-            if isinstance(settings.get("model"), dict):
-                settings["model"].pop("options", None)
+    if any(names_kind) and _kind_of(settings) != kind_before:  # options belong to a kind: another begins with its own
+        settings["model"].pop("options", None)
+    for override in compress(overrides, (not names for names in names_kind)):
+        _apply(settings, override)
     return build_config(settings, name=path.stem, near=path, source=str(path))
 
 
@@ -227,6 +229,10 @@ class _FromHere(str):
     """A path given on the command line: it is meant from the working folder."""
 
     __slots__ = ()
+
+
+def _key_of(override: str) -> str:
+    return override.partition("=")[0].strip()
 
 
 def _kind_of(settings: Mapping[str, Any]) -> Any:

@@ -148,13 +148,16 @@ def pick_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def load_pretrained(auto_class: Any, folder: Path, *, new_head: bool = False, **options: Any) -> Any:
+def load_pretrained(
+    auto_class: Any, folder: Path, *, new_head: bool = False, allow_bin: bool = False, **options: Any
+) -> Any:
     """Load a transformers model in float32 from a local folder, with every weight accounted for.
 
     Args:
         auto_class: Such as ``AutoModel``.
-        folder: Holds config and weights; safetensors are preferred.
+        folder: Holds config and weights.
         new_head: Weights outside the encoder itself, and its pooler, may be new: they are to be trained.
+        allow_bin: Read pytorch_model.bin where there is no safetensors, with torch's weights-only reader.
         options: For ``from_pretrained``.
 
     Raises:
@@ -169,18 +172,23 @@ def load_pretrained(auto_class: Any, folder: Path, *, new_head: bool = False, **
                 folder,
                 dtype=torch.float32,
                 trust_remote_code=False,
-                use_safetensors=has_safetensors(folder),
+                use_safetensors=has_safetensors(folder) or not allow_bin,
                 output_loading_info=True,
                 **options,
             )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as fault:
         raise ModelError(f"cannot load the model in {folder}: {str(fault)[:500]}") from fault
-    prefix = f"{model.base_model_prefix}."
-    if new_head:  # a checkpoint may also bring a head of its own, which is left behind
-        missing = [k for k in found["missing_keys"] if k.startswith(prefix) and "pooler" not in k]
-        faults = {"missing": missing, "misshapen": [k for k in found["mismatched_keys"] if str(k).startswith(prefix)]}
-    else:
-        faults = {name.removesuffix("_keys"): list(keys) for name, keys in found.items()}
+    # A misshapen weight comes as (name, shape found, shape wanted).
+    faults = {
+        what.removesuffix("_keys"): sorted(key[0] if isinstance(key, tuple) else key for key in keys)
+        for what, keys in found.items()
+    }
+    if new_head:  # a checkpoint may lack a head, or bring one of its own that is left behind
+        prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
+        faults = {
+            what: [key for key in faults[what] if key.startswith(prefix) and "pooler" not in key]
+            for what in ("missing", "mismatched")
+        }
     told = [f"{len(keys)} {name}, such as {keys[0]}" for name, keys in faults.items() if keys]
     if told:
         raise ModelError(f"the weights in {folder} do not fit its config: {'; '.join(told)}")

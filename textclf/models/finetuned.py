@@ -162,6 +162,7 @@ class Finetuned(Kind):
                 AutoModelForSequenceClassification,
                 folder,
                 new_head=True,
+                allow_bin=self.options.allow_bin,
                 num_labels=len(self.labels),
                 id2label=names,
                 label2id={name: column for column, name in names.items()},

@@ -64,7 +64,7 @@ class FrozenEncoder(Kind):
         """Learn from texts and targets (see `Trainable.fit`); `validation` is not needed and not used."""
         started = time.perf_counter()
         folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
-        self._open(folder)
+        self._open(folder, new_pooler=True)
         if self.options.cache:
             self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
         embeddings = self.embed(texts)
@@ -128,11 +128,14 @@ class FrozenEncoder(Kind):
             raise BundleError(f"{folder}: the head has {len(found)} outputs for {len(labels)} labels")
         return model
 
-    def _open(self, folder: Path) -> None:
-        """Load the encoder in a folder."""
+    def _open(self, folder: Path, *, new_pooler: bool = False) -> None:
+        """Load the encoder in a folder; only its pooler, which is not used, may be new."""
         from transformers import AutoModel
 
-        self._encoder = load_pretrained(AutoModel, folder, new_head=True).eval().to(pick_device())
+        self._encoder = load_pretrained(
+            AutoModel, folder, new_head=new_pooler, allow_bin=new_pooler and self.options.allow_bin
+        )
+        self._encoder.eval().to(pick_device())
         self._tokenizer = load_tokenizer(folder, max_length=most_tokens(self._encoder, wanted=self.options.max_length))
 
     def _fingerprint(self, folder: Path) -> str:
