@@ -13,15 +13,52 @@ from textclf.labels import LabelSet
 MAX_CHARACTERS = 100_000
 """A paragraph is at most this long, in characters; a longer text is a whole document that was not split."""
 
+ROLES = ("paragraph", "heading", "caption", "byline", "teaser", "navigation", "pull_quote", "list")
+"""What a block of an article can be. Only a paragraph is labelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of a page as read: what it is, its text, and where it stands.
+
+    Attributes:
+        role: One of `ROLES`.
+        text: The text, white space folded and hard-wrapped lines joined.
+        start: Where it begins in the input, in characters.
+        end: Where it ends; ``input[start:end]`` holds the text as it came.
+        reason: Why it has its role, for people.
+    """
+
+    role: str
+    text: str
+    start: int
+    end: int
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the block JSON-ready."""
+        return {
+            "role": self.role,
+            "text": self.text,
+            "start": self.start,
+            "end": self.end,
+            "reason": self.reason,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One paragraph: its text, the labels it carries, and those nobody is sure of (unknown)."""
+    """One paragraph: its text, the labels it carries, and those nobody is sure of (unknown).
+
+    `start` and `end` are its place in the page it was read from, in characters, where that is known.
+    """
 
     text: str
     labels: tuple[str, ...] = ()
     uncertain: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    start: int | None = None
+    end: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the paragraph as one object of the labelled JSON Lines format."""
@@ -30,7 +67,21 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One article. `annotated` names the labels that were looked for at all; None means every one."""
+    """One article.
+
+    Attributes:
+        article_id: Names it.
+        paragraphs: Its body paragraphs.
+        title: Its headline.
+        date: The day it was published; ISO 8601 when it was read from a page.
+        source: The outlet or agency.
+        annotated: The labels that were looked for at all; None means every one.
+        extra: Other keys of the record it was read from.
+        byline: Who wrote it, where the page says so.
+        dateline: The place, and agency, that its first paragraph opens with: ``BEIRUT``.
+        date_raw: The date as the page has it.
+        blocks: Everything on the page it was read from, in order, each piece with its role.
+    """
 
     article_id: str
     paragraphs: tuple[Paragraph, ...]
@@ -39,6 +90,10 @@ class Article:
     source: str = ""
     annotated: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    byline: str = ""
+    dateline: str = ""
+    date_raw: str = ""
+    blocks: tuple[Block, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the article as one line of the labelled JSON Lines format; nothing read is lost."""
@@ -111,22 +166,54 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One paragraph on its way to a model: which article, which paragraph (from 0), and its text."""
+    """One unit of text on its way to a model.
+
+    Attributes:
+        article_id: The article it comes from.
+        paragraph: Which paragraph of it, from 0.
+        text: The text.
+        sentence: Which sentence of the paragraph, from 0, where the unit is a sentence.
+        start: Where it begins in the input, in characters, where that is known.
+        end: Where it ends.
+        title: The article's title.
+        previous: The paragraph before it in the article; a model may be trained to read either as context.
+    """
 
     article_id: str
     paragraph: int
     text: str
+    sentence: int | None = None
+    start: int | None = None
+    end: int | None = None
+    title: str = ""
+    previous: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPassage:
-    """What a model says of one paragraph: the labels it carries and the probability of every label."""
+    """What a model says of one unit of text: the labels it carries and the probability of every label.
+
+    Attributes:
+        article_id: The article it comes from.
+        paragraph: Which paragraph of it, from 0.
+        text: The text.
+        labels: The labels it carries, in the label set's order.
+        scores: Label to probability.
+        windows: In how many overlapping pieces the model read it: more than 1 where it is longer than the model.
+        sentence: Which sentence of the paragraph, from 0, where the unit is a sentence.
+        start: Where it begins in the input, in characters, where that is known.
+        end: Where it ends.
+    """
 
     article_id: str
     paragraph: int
     text: str
     labels: tuple[str, ...]
     scores: dict[str, float]
+    windows: int = 1
+    sentence: int | None = None
+    start: int | None = None
+    end: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record that `textclf predict` writes."""
@@ -136,4 +223,6 @@ class LabelledPassage:
             "text": self.text,
             "labels": list(self.labels),
             "scores": self.scores,
+            "windows": self.windows,
+            **{name: value for name in ("sentence", "start", "end") if (value := getattr(self, name)) is not None},
         }
