@@ -1,6 +1,7 @@
-"""Files of unlabelled text become passages, streamed: text, JSON Lines, CSV, Parquet.
+"""Tables and JSON Lines of unlabelled text become passages, streamed: JSON Lines, CSV, Parquet.
 
-Every reader yields paragraphs one by one and holds little of its file, so an archive of any size can be read.
+Every reader yields paragraphs one by one and holds little of its file, so an archive of any size can be read. Pages
+are read by `textclf.articles.pages`.
 """
 
 from __future__ import annotations
@@ -12,18 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from textclf.articles.text import split_headline, split_paragraphs
 from textclf.errors import DataError
 from textclf.records import Passage
 
 NOT_UTF8 = "is not valid UTF-8; convert it first, for example with: iconv -f WINDOWS-1252 -t UTF-8"
-
-
-def read_text(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
-    """Yield the paragraphs of one article in plain text; a headline on the first line is left out."""
-    _, paragraphs = split_headline(split_paragraphs(decode_lines(file, name=name)))
-    for number, text in enumerate(paragraphs):
-        yield Passage(article_id, number, text)
 
 
 def read_jsonl(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
@@ -75,7 +68,9 @@ def read_parquet(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Pass
 
     try:
         table = pq.ParquetFile(file)
-        wanted = [c for c in ("article_id", "paragraph", "text", "paragraphs") if c in table.schema_arrow.names]
+        wanted = [
+            c for c in ("article_id", "title", "paragraph", "text", "paragraphs") if c in table.schema_arrow.names
+        ]
         if not {"text", "paragraphs"} & set(wanted):
             raise DataError(f"{name}: no column `text`; found: {', '.join(table.schema_arrow.names)}")
         number_row, row = RowNumbers(article_id), 0
@@ -120,6 +115,7 @@ class RowNumbers:
         self.rows = 0
         self.article_id: str | None = None
         self.next_number = 0
+        self.previous = ""
 
     def __call__(self, row: Mapping[str, Any], *, place: str) -> Passage:
         """Return the row's passage.
@@ -131,11 +127,12 @@ class RowNumbers:
         text = row.get("text")
         if not isinstance(text, str):
             raise DataError(f"{place}: `text` must be a text, found {text!r:.60}")
+        title = row.get("title") if isinstance(row.get("title"), str) else ""
         given = row.get("article_id")
         if given is None or given == "":
-            return Passage(f"{self.file_id}-{self.rows}", 0, text)
+            return Passage(f"{self.file_id}-{self.rows}", 0, text, title=title or "")
         if given != self.article_id:
-            self.article_id, self.next_number = given, 0
+            self.article_id, self.next_number, self.previous = given, 0, ""
         number = row.get("paragraph")
         if number is None or number == "":
             number = self.next_number
@@ -144,16 +141,23 @@ class RowNumbers:
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**63:
             raise DataError(f"{place}: `paragraph` must be a whole number from 0, found {number!r:.60}")
         self.next_number = number + 1
-        return Passage(str(given), number, text)
+        previous, self.previous = self.previous, text
+        return Passage(str(given), number, text, title=title or "", previous=previous)
 
 
 def _of_article(record: Mapping[str, Any], *, place: str, article_id: str) -> Iterator[Passage]:
     paragraphs = record["paragraphs"]
     given = record.get("article_id")
+    title = record.get("title") if isinstance(record.get("title"), str) else ""
     if not isinstance(paragraphs, list):
         raise DataError(f"{place}: `paragraphs` must be a list, found {paragraphs!r:.60}")
+    previous = ""
     for number, paragraph in enumerate(paragraphs):
-        text = paragraph.get("text") if isinstance(paragraph, Mapping) else paragraph
+        held = paragraph if isinstance(paragraph, Mapping) else {"text": paragraph}
+        text, start, end = held.get("text"), held.get("start"), held.get("end")
         if not isinstance(text, str):
             raise DataError(f"{place}: paragraph {number} has no text, found {paragraph!r:.60}")
-        yield Passage(article_id if given in (None, "") else str(given), number, text)
+        start, end = (start, end) if isinstance(start, int) and isinstance(end, int) else (None, None)
+        name = article_id if given in (None, "") else str(given)
+        yield Passage(name, number, text, start=start, end=end, title=title or "", previous=previous)
+        previous = text

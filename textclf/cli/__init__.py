@@ -11,14 +11,14 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import data, models
+from textclf.cli import data, models, read
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.progress import show_progress
 from textclf.version import __version__
 
 app = typer.Typer(
     name="textclf",
-    help="Label the paragraphs of news articles by event type: train, evaluate, compare, predict.",
+    help="Label the paragraphs of news articles by event type: read, train, evaluate, compare, predict.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,6 +28,7 @@ app.command()(models.train)
 app.command()(models.evaluate)
 app.command()(models.compare)
 app.command()(models.predict)
+app.command()(read.read)
 app.add_typer(data.app, name="data")
 
 

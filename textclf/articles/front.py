@@ -1,0 +1,109 @@
+"""What stands around the text: headline, author, date, source and dateline, found among the blocks of a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textclf.articles.dates import Found, find_date, without_dates
+from textclf.articles.roles.look import DATELINE
+from textclf.articles.roles.vocabulary import BY, MENU, STAMPS, plain
+from textclf.records import Block
+
+RIGHTS = re.compile(
+    r"(?:©|\(c\)|copyright)\s*(?:©\s*)?(?:(?:19|20)\d\d(?:\s?[-–]\s?(?:19|20)?\d\d)?)?[\s,]*"
+    r"(?P<name>[^\d©|.,()–—-]{3,40}?)(?:\s*[.|,(–—-]|\s+(?:all rights|todos|tous|limited|ltd|inc)\b|$)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a page says of its article; an empty string where it does not."""
+
+    title: str = ""
+    byline: str = ""
+    date: str = ""
+    date_raw: str = ""
+    source: str = ""
+    dateline: str = ""
+
+
+def read_front(blocks: Sequence[Block], *, title: int | None, body: int, said: Front = Front()) -> Front:
+    """Find what stands around the text.
+
+    Args:
+        blocks: The blocks of the page.
+        title: The index of the headline.
+        body: The index of the first paragraph of the running text.
+        said: What the page's head says; what is seen goes before it, but for the source.
+    """
+    top = blocks[: body + 1]
+    dateline = next((match for block in blocks if block.role == "paragraph" and (match := _dateline(block.text))), None)
+    found = _date(blocks, title=title, body=body)
+    return Front(
+        title=blocks[title].text if title is not None else said.title,
+        byline=_byline(top, title=title) or _byline(blocks[body + 1 :], title=None) or said.byline,
+        date=(found.iso if found else "") or said.date,
+        date_raw=found.raw if found else said.date_raw,
+        source=said.source or _source(blocks, dateline, title=title),
+        dateline=_place(dateline["place"]) if dateline else "",
+    )
+
+
+def _dateline(text: str) -> re.Match[str] | None:
+    match = DATELINE.match(text[:120])
+    return match if match and (match["place"].split(",")[0].isupper() or match["agency"]) else None
+
+
+def _place(text: str) -> str:
+    """Return the place of a dateline less the day that may follow it."""
+    name, comma, rest = text.strip(" -–—").partition(", ")
+    return f"{name}, {rest}" if comma and without_dates(rest).strip(" ,.-") else name
+
+
+def _date(blocks: Sequence[Block], *, title: int | None, body: int) -> Found | None:
+    """Return the date of publication: of the lines near the headline, then above it, then below the text."""
+    start = title if title is not None else 0
+    near = [block for block in blocks[start : body + 1] if block.role in ("byline", "navigation", "heading")]
+    above = list(reversed(blocks[:start]))
+    stamped = [block for block in blocks[body:] if block.role in ("byline", "list") and STAMPS.match(plain(block.text))]
+    first = [
+        block for block in near if re.match(r"(?:first )?(?:published|posted|publicado|publié|نشر)", plain(block.text))
+    ]
+    dates = [found for block in (*first, *near, *above, *stamped) if (found := find_date(block.text))]
+    return next((found for found in dates if found.iso), dates[0] if dates else None)
+
+
+def _byline(blocks: Sequence[Block], *, title: int | None) -> str:
+    """Return the line that names the author."""
+    lines = [block for block in blocks[title or 0 :] if block.role == "byline"]
+    named = [block for block in lines if BY.match(plain(block.text)) and not block.reason.startswith("signs off")]
+    others = [
+        block
+        for block in lines
+        if "a name between" in block.reason or "names who wrote it" in block.reason or "and an author" in block.reason
+    ]
+    return next((block.text for block in (*named, *others)), "")
+
+
+def _source(blocks: Sequence[Block], dateline: re.Match[str] | None, *, title: int | None) -> str:
+    """Return the outlet: of the line of rights, the dateline's agency, or the name at the head of the page."""
+    for block in blocks:
+        match = RIGHTS.search(block.text) if block.role == "navigation" else None
+        if match and match["name"].strip()[:1].isupper():
+            return match["name"].strip()
+    if dateline and dateline["agency"]:
+        return str(dateline["agency"])
+    for block in blocks[: title or 0]:
+        words = block.text.split()
+        if (
+            block.role == "navigation"
+            and len(words) <= 5
+            and plain(block.text) not in MENU
+            and not re.search(r"[|›»>/:,@\d]", block.text)
+            and all(w[:1].isupper() or w in ("of", "the", "and", "&", "de", "del", "la", "du") for w in words)
+        ):
+            return block.text
+    return ""

@@ -1,0 +1,364 @@
+"""What a piece shows by where it stands. These rules know the roles that all pieces were first given."""
+
+from __future__ import annotations
+
+import re
+
+from textclf.articles.roles.credits import only_dates
+from textclf.articles.roles.layout import FARTHEST, next_role
+from textclf.articles.roles.look import Look, Page
+from textclf.articles.roles.prose import QUOTED_WHOLE, is_box_title
+from textclf.articles.roles.vocabulary import ABOUT_AUTHOR, ATTRIBUTION, KEY_POINTS, MENU, TAGGED, plain
+from textclf.articles.roles.vote import Rule, Vote
+
+MOST_PIECES = 3_000  # on a longer page nothing is looked for in the whole text
+SEPARATED = re.compile(r"[|›»>/·•]")
+
+
+def is_all_there_is(look: Look, page: Page) -> Vote | None:
+    """A single line is the text itself."""
+    return Vote("paragraph", 12.0, "all there is") if len(page.looks) == 1 and page.headed else None
+
+
+def is_the_headline(look: Look, page: Page) -> Vote | None:
+    """The first line above the text that could be one."""
+    return Vote("heading", 5.0, "the headline") if look.index == page.title else None
+
+
+def stands_above_the_headline(look: Look, page: Page) -> Vote | None:
+    """What is short and stands above the headline belongs to the site."""
+    if page.title is None or look.index >= page.title or look.ends:
+        return None
+    if (
+        look.index == page.title - 1
+        and look.n_words <= 4
+        and look.plain not in MENU
+        and not SEPARATED.search(look.text)
+        and look.index
+    ):
+        return Vote("heading", 2.0, "a few words right above the headline")
+    if look.n_words <= 10 and page.roles[look.index] in ("heading", "navigation"):
+        return Vote("navigation", 3.0, "stands above the headline")
+    return None
+
+
+def stands_below_the_headline(look: Look, page: Page) -> Vote | None:
+    """A line right below the headline that is no byline sums up the story."""
+    if page.title is None or not page.title < look.index <= page.title + 2 or look.index > page.body[0]:
+        return None
+    lower = not look.cased or look.title_share < 0.8
+    if (
+        look.n_words >= 7
+        and not look.capitals
+        and lower
+        and page.roles[look.index] in ("heading", "paragraph", "teaser")
+    ):
+        return Vote("paragraph", 5.0 if look.piece.tag else 3.0, "sums up the story below the headline")
+    return None
+
+
+def names_people_below_the_headline(look: Look, page: Page) -> Vote | None:
+    """Two or three capitalised words between headline and text are the author."""
+    if page.title is None or not page.title < look.index < page.body[0] or look.index > page.title + 6:
+        return None
+    words = [
+        word.strip(",.;&")
+        for word in look.words
+        if word.lower().strip(",.") not in ("and", "y", "et", "de", "in", "/", "&")
+    ]
+    if not (2 <= len(words) <= 6 and look.n_words <= 8 and not look.ends and look.cased) or plain(look.text) in MENU:
+        return None
+    beside = [
+        side
+        for side in (page.before(look.index), page.after(look.index))
+        if side and page.roles[side.index] == "byline"
+    ]
+    if all(word[:1].isupper() for word in words if word) and (not look.capitals or (beside and len(words) <= 4)):
+        return Vote("byline", 2.6, "a name between headline and text")
+    return None
+
+
+def shows_the_picture(look: Look, page: Page) -> Vote | None:
+    """Between byline and text, a line of some length with no full stop, on a page that has them, is a caption."""
+    if (
+        page.title is None
+        or not page.title + 1 < look.index < page.body[1]
+        or look.ends
+        or look.cut_off
+        or look.index > page.title + 12
+    ):
+        return None
+    above = [page.roles[i] for i in range(page.title + 1, look.index)]
+    if (
+        "paragraph" in above[1:]
+        or not {"byline", "navigation"} & set(above)
+        or not 7 <= look.n_words <= 60
+        or look.dateline
+    ):
+        return None
+    following = page.after(look.index)
+    if following is None or page.roles[following.index] not in ("paragraph", "navigation", "byline") or look.capitals:
+        return None
+    ended = sum(page.looks[i].ends for i in page.prose)
+    return (
+        Vote("caption", 3.5, "a line without a full stop between byline and text")
+        if ended * 2 > len(page.prose)
+        else None
+    )
+
+
+def lists_the_points(look: Look, page: Page) -> Vote | None:
+    """Three lines or more without full stops, between headline and text, list the points."""
+    if page.title is None or not page.title < look.index < page.body[0] or look.ends or not 4 <= look.n_words <= 20:
+        return None
+    start = stop = look.index
+    while start - 1 > max(page.title, look.index - FARTHEST) and _could_be_a_point(page.looks[start - 1], page):
+        start -= 1
+    while stop + 1 < min(page.body[0], look.index + FARTHEST) and _could_be_a_point(page.looks[stop + 1], page):
+        stop += 1
+    return (
+        Vote("list", 4.0, "one of several points below the headline")
+        if stop - start >= 2 and _could_be_a_point(look, page)
+        else None
+    )
+
+
+def _could_be_a_point(look: Look, page: Page) -> bool:
+    return (
+        4 <= look.n_words <= 20
+        and not look.ends
+        and page.roles[look.index] in ("heading", "list", "paragraph")
+        and not look.capitals
+    )
+
+
+def heads_a_section(look: Look, page: Page) -> Vote | None:
+    """A few words between two paragraphs head what follows."""
+    if (
+        page.boxed[look.index]
+        or not page.body[0] < look.index <= page.body[1]
+        or look.ends
+        or look.n_words > 7
+        or look.text.endswith(",")
+    ):
+        return None
+    following = next_role(look, page, step=1)
+    if following in ("paragraph", "list", "caption") and not (look.text.endswith(":") and look.n_words > 3):
+        return Vote("heading", 2.5, "a few words that head what follows")
+    return None
+
+
+def interrupts_the_story(look: Look, page: Page) -> Vote | None:
+    """A headline between two paragraphs is that of another story."""
+    if page.boxed[look.index] or not page.body[0] < look.index < page.body[1] or look.ends or look.index == page.title:
+        return None
+    if (
+        7 <= look.n_words <= 24
+        and page.roles[look.index] in ("heading", "teaser")
+        and look.text[:1] not in '"“‘«'
+        and not look.piece.tag.startswith("h")
+    ):
+        strange = not look.names & page.body_names
+        return Vote("teaser", 2.5 if strange else 1.2, "a headline that interrupts the story")
+    return None
+
+
+def stands_in_a_box(look: Look, page: Page) -> Vote | None:
+    """What follows the title of a box belongs to other stories."""
+    if not page.boxed[look.index] or page.roles[look.index] in ("byline", "navigation") or only_dates(look, page):
+        return None
+    if look.n_words >= 4:
+        return Vote("teaser", 6.0 if look.n_words < 30 else 5.0, "stands under a title that announces other stories")
+    return Vote("navigation", 2.5, "a word or two in a box of other stories")
+
+
+def comes_after_the_body(look: Look, page: Page) -> Vote | None:
+    """Below the last paragraph a headline is that of another story, and a word or two are a menu."""
+    if look.index <= page.body[1] or page.boxed[look.index] or look.ends or is_box_title(look):
+        return None
+    if look.n_words > 25 or look.sentences:
+        return None
+    if look.n_words >= 5 and not look.text.endswith(":"):
+        return Vote("teaser", 2.5, "a headline below the text")
+    return Vote("navigation", 2.0, "a few words below the text")
+
+
+def breaks_off_the_story(look: Look, page: Page) -> Vote | None:
+    """Sentences that break off right below a paragraph were cut by a paywall, not to fit a box."""
+    before = page.before(look.index)
+    follows = before is not None and page.roles[before.index] == "paragraph" and not page.boxed[look.index]
+    if look.cut_off and follows and look.n_words >= 12 and look.sentences >= 1:
+        return Vote("paragraph", 6.5, "the story breaks off")
+    return None
+
+
+def is_one_of_many_cards(look: Look, page: Page) -> Vote | None:
+    """On a page of several cards, each with its outlet and age, what stands below those is another story's."""
+    if len(page.ages) < 3 or look.n_words < 3:
+        return None
+    titled = look.index >= 2 and page.looks[look.index - 2].n_words >= 3 and not page.looks[look.index - 2].is_prose
+    if (look.index - 1 in page.ages and titled) or (look.index + 1 in page.ages and not look.is_prose):
+        return Vote("teaser", 7.0, "one of several cards with outlet and age")
+    return None
+
+
+def is_a_quotation_within(look: Look, page: Page) -> Vote | None:
+    """A quotation with nobody to say it, between two paragraphs."""
+    if (
+        page.body[0] < look.index < page.body[1]
+        and 4 <= look.n_words <= 35
+        and not page.boxed[look.index]
+        and QUOTED_WHOLE.match(look.text)
+    ):
+        return (
+            Vote("pull_quote", 3.0, "a quotation by itself")
+            if not ATTRIBUTION.search(look.plain) and look.sentences < 3
+            else None
+        )
+    return None
+
+
+def stands_above_a_forwarded_message(look: Look, page: Page) -> Vote | None:
+    """What the sender of a forwarded article wrote above it."""
+    if look.index < page.last_mail_header and look.n_words < 60:
+        return Vote("navigation", 6.0, "stands above a forwarded message")
+    return None
+
+
+def tells_of_the_author_at_the_end(look: Look, page: Page) -> Vote | None:
+    """The last paragraph, where it tells of a reporter or of who is named in the byline."""
+    match = ABOUT_AUTHOR.search(look.plain)
+    if match is None or look.n_words > 60 or len(look.plain[: match.start()].split()) > 5:
+        return None
+    name = " ".join(look.words[:2])
+    signed = any(name in page.looks[i].text for i, role in enumerate(page.roles[: page.body[0]]) if role == "byline")
+    if signed or look.index >= page.body[1]:
+        return Vote("navigation", 5.0, "tells of the author at the end")
+    return None
+
+
+def comes_after_the_end(look: Look, page: Page) -> Vote | None:
+    """What stands below 'ENDS' or '###', or under 'About the ministry', is there on every page of the house."""
+    if page.end_mark is not None and look.index > page.end_mark:
+        return Vote("navigation", 4.0 if look.is_prose else 3.0, "comes after the mark of the end")
+    index = look.index - 1
+    while index > 0 and page.roles[index] in ("paragraph", "navigation") and look.index - index < 4:
+        index -= 1
+    above = page.looks[max(index, 0)]
+    if (
+        look.index > above.index
+        and above.n_words <= 7
+        and above.plain.startswith("about ")
+        and not above.ends
+        and page.body[0] < above.index
+    ):
+        return Vote("navigation", 6.0, "stands under a heading that begins with 'About'")
+    return None
+
+
+def opens_another_story(look: Look, page: Page) -> Vote | None:
+    """A second dateline, of another place, below a headline that is not the first, opens another story."""
+    first = page.looks[page.body[0]] if page.body[0] < len(page.looks) else None
+    if not look.dateline or first is None or first.dateline is None or look.index <= page.body[0] + 1:
+        return None
+    if look.dateline["place"] == first.dateline["place"] or not page.boxed[look.index]:
+        return None
+    return Vote("teaser", 3.0, "opens with the dateline of another story")
+
+
+def repeats_on_the_page(look: Look, page: Page) -> Vote | None:
+    """The same short line again and again is a running head, or a button."""
+    times = page.counts[look.plain]
+    if times >= 2 and look.n_words <= 14 and look.index != page.title and look.letters:
+        weight = 4.0 if times > 2 and not look.ends else 2.0
+        return Vote("navigation", weight, f"stands on the page {times} times")
+    return None
+
+
+def repeats_the_story(look: Look, page: Page) -> Vote | None:
+    """A sentence of the story set again by itself."""
+    if (
+        not 4 <= look.n_words <= 45
+        or look.index == page.title
+        or len(page.looks) > MOST_PIECES
+        or page.counts[look.plain] > 2
+    ):
+        return None
+    own = page.roles[look.index] == "paragraph"
+    if look.plain and page.body_text.count(look.plain) > own:
+        return Vote("pull_quote", 8.0, "repeats a sentence of the story")
+    return None
+
+
+def is_a_key_point(look: Look, page: Page) -> Vote | None:
+    """A line under 'Summary' or 'Key points'."""
+    index = look.index - 1
+    while index >= 0 and page.roles[index] == "list" and look.index - index < FARTHEST:
+        index -= 1
+    above = page.looks[index] if index >= 0 else None
+    if above is None or above.plain not in KEY_POINTS or look.dateline or look.n_words > 30 or look.sentences > 1:
+        return None
+    return Vote("list", 4.0, "stands under key points") if look.n_words > 3 else None
+
+
+def stands_among_tags(look: Look, page: Page) -> Vote | None:
+    """A word or two under 'Tags' or 'Related topics'."""
+    index = look.index - 1
+    while (
+        index >= 0
+        and page.looks[index].n_words <= 4
+        and page.looks[index].plain not in TAGGED
+        and look.index - index < FARTHEST
+    ):
+        index -= 1
+    if index >= 0 and page.looks[index].plain in TAGGED and look.n_words <= 4:
+        return Vote("navigation", 3.0, "stands among tags")
+    return None
+
+
+def stands_among_menus(look: Look, page: Page) -> Vote | None:
+    """A word or two with menus on both sides."""
+    sides = (page.before(look.index), page.after(look.index))
+    if (
+        look.n_words <= 4
+        and not look.ends
+        and all(side is None or page.roles[side.index] == "navigation" for side in sides)
+    ):
+        return Vote("navigation", 2.0, "stands among menus")
+    return None
+
+
+def stands_by_a_caption(look: Look, page: Page) -> Vote | None:
+    """A name below a caption took the picture."""
+    before = page.before(look.index)
+    if before is None or page.roles[before.index] != "caption" or look.n_words > 5 or look.ends:
+        return None
+    return Vote("caption", 2.5, "stands below a caption") if re.search(r"/|©", look.text) else None
+
+
+RULES: tuple[Rule, ...] = (
+    is_all_there_is,
+    is_the_headline,
+    stands_above_the_headline,
+    stands_below_the_headline,
+    names_people_below_the_headline,
+    shows_the_picture,
+    lists_the_points,
+    heads_a_section,
+    interrupts_the_story,
+    stands_in_a_box,
+    comes_after_the_body,
+    breaks_off_the_story,
+    is_one_of_many_cards,
+    is_a_quotation_within,
+    stands_above_a_forwarded_message,
+    tells_of_the_author_at_the_end,
+    comes_after_the_end,
+    opens_another_story,
+    repeats_on_the_page,
+    repeats_the_story,
+    is_a_key_point,
+    stands_among_tags,
+    stands_among_menus,
+    stands_by_a_caption,
+)
