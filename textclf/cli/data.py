@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from textclf.cli import tables
+from textclf.cli import data_map, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
-app = typer.Typer(help="Check, count and split labelled articles.", no_args_is_help=True)
+app = typer.Typer(help="Check, count, split and map labelled articles; measure agreement.", no_args_is_help=True)
+app.command("map")(data_map.map_labels)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled .jsonl, .csv, .tsv or .parquet files.")]
 Labels = Annotated[
