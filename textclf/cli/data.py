@@ -1,4 +1,4 @@
-"""The `textclf data` commands: check, stats, split."""
+"""The `textclf data` commands: check, stats, split; map and agreement in files of their own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from textclf.cli import data_map, tables
+from textclf.cli import data_agreement, data_map, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
 app = typer.Typer(help="Check, count, split and map labelled articles; measure agreement.", no_args_is_help=True)
 app.command("map")(data_map.map_labels)
+app.command("agreement")(data_agreement.agreement)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled .jsonl, .csv, .tsv or .parquet files.")]
 Labels = Annotated[
