@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from tests.conftest import LABELS, make_articles
 from tests.props import quick
 from textclf.adjudication import adjudicate, disagreements, read_decisions, write_disagreements
-from textclf.agreement import ABSENT, NO, UNKNOWN, YES, Answers, alpha, coincidences, gather, measure
+from textclf.agreement import alpha, coincidences, measure
 from textclf.cli import main
 from textclf.datasets import read_labelled
+from textclf.datasets.annotators import ABSENT, NO, UNKNOWN, YES, Answers, gather
 from textclf.errors import DataError, MissingExtraError
 from textclf.labels import LabelSet
 from textclf.records import Article, Paragraph

@@ -152,6 +152,10 @@ def test_case_underscores_and_spaces_make_no_difference(code: str) -> None:
     assert fold(code) == "hostile encounter"
 
 
+def test_spaces_around_a_stroke_make_no_difference() -> None:
+    assert fold("Air / drone strike") == fold("Air/drone strike")
+
+
 def test_codes_without_a_line_are_refused_all_together_with_the_nearest() -> None:
     articles = [of(["battel", "zzz"]), of(["battel"], ["protests"])]
     with pytest.raises(DataError) as refused:
@@ -279,6 +283,12 @@ def test_the_identity_changes_no_target_and_mapping_twice_is_mapping_once(articl
     assert twice.annotated == once.annotated
 
 
+def test_mapped_again_a_paragraph_keeps_the_codes_it_had_first() -> None:
+    (once,) = mapping().apply([of(["battle"])], OURS).articles
+    (twice,) = mapping(codes={name: {name: "yes"} for name in TARGETS}).apply([once], OURS).articles
+    assert twice.paragraphs[0].extra["source_labels"] == ["battle"]
+
+
 # --- the file
 
 
@@ -327,6 +337,7 @@ def test_by_default_every_target_is_complete_and_a_strange_code_an_error(write_m
         ),
         ({"codes": {"a": None}}, "codes: 'a': write a label, a list of labels, none, unknown"),
         ({"codes": {"a": {}}}, "codes: 'a': write a label"),
+        ({"codes": {"a": []}}, "codes: 'a': write a label"),
         ({"codes": {"a": {"yess": ["clashes"]}}}, "codes: 'a': unknown key 'yess'; did you mean 'yes'?"),
         ({"codes": {"a": {"yes": [1]}}}, "codes: 'a', yes: a label or a list of labels is needed"),
         (
@@ -360,6 +371,36 @@ def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"m\.yaml"):
         Mapping.read(path)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["clashes", "none", "unknown", "a", "a*", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.booleans() | st.integers(0, 9) | st.sampled_from(["a", "yes", "no"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@quick
+@given(
+    content=st.dictionaries(
+        st.sampled_from(["ontology", "source", "targets", "complete", "codes", "unlisted"]), anything
+    )
+)
+def test_no_content_whatever_ends_in_anything_but_one_message(
+    tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    try:
+        rules = Mapping.read(path)
+    except ConfigError as fault:
+        message = str(fault)
+    else:
+        message = f"any.yaml says yes to {rules.targets[0]}"
+    assert "any.yaml" in message
 
 
 def test_a_name_that_is_neither_shipped_nor_a_file_gets_the_nearest() -> None:
@@ -585,3 +626,14 @@ def test_the_command_refuses_a_place_that_will_not_do(
     assert run("data", "map", acled, "--mapping", "acled", "--out", acled.parent / out) == 1
     assert message in capfd.readouterr().err
     assert acled.read_text() == before
+
+
+def test_the_page_on_mappings_names_every_one_that_is_shipped_and_what_it_says_yes_to() -> None:
+    page = (DATA.parent / "docs" / "mappings.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line.split("|") for line in page.splitlines() if line.startswith("| `")}
+    assert set(rows) == set(shipped())
+    for name, cells in rows.items():
+        file = Mapping.read(name).file
+        said = {label for rule in file.codes.values() for label, answer in rule.items() if answer == "yes"}
+        assert {label for label in OURS if label in cells[3]} == said, name
+        assert {label for label in OURS if label in cells[4]} == set(file.complete), name

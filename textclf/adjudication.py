@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from textclf.agreement import ABSENT, UNKNOWN, WORDS, YES, Answers
+from textclf.datasets.annotators import ABSENT, UNKNOWN, WORDS, YES, Answers
 from textclf.errors import DataError, did_you_mean, one_of
 from textclf.files import written_aside
 from textclf.records import Article, Paragraph

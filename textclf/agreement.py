@@ -1,75 +1,22 @@
-"""How well annotators agree: their answers side by side, and Krippendorff's alpha per label, with intervals.
+"""How well annotators agree on each label: Krippendorff's alpha with intervals over articles, and every two of them.
 
-Paragraphs are matched by article and text (the same text twice in an article, by order). An answer is yes, no, unknown
-(`uncertain`), or absent: the annotator lacks the paragraph or did not look for the label. Unknown and absent are
-missing values to every measure here. Alpha is nominal (Krippendorff 2019, chapter 12). Whole articles are resampled,
-and a resample reuses the counts of each article, so that a thousand of them cost one matrix product.
+Unknown and absent answers are missing values to every measure. Alpha is nominal (Krippendorff 2019, chapter 12). Whole
+articles are resampled, and a resample reuses the counts of each article, so that a thousand cost one matrix product.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from textclf.errors import DataError, import_extra
+from textclf.datasets.annotators import Answers
+from textclf.errors import import_extra
 from textclf.evaluate import Estimate
 from textclf.intervals import Interval, bootstrap, percentile_interval
-from textclf.labels import LabelSet
-from textclf.records import Article
-
-NO, YES, UNKNOWN, ABSENT = 0, 1, 2, 3
-WORDS = ("no", "yes", "unknown", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One paragraph that two annotators or more have; `paragraph` is its place in the first one's article, from 0."""
-
-    article_id: str
-    paragraph: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Paragraphs of one article that not every annotator has, and who has them."""
-
-    article_id: str
-    paragraphs: int
-    had_by: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Annotators' answers side by side.
-
-    Attributes:
-        annotators: Their m names.
-        labels: The k labels.
-        articles: Each article, by id, as the first annotator who has it gives it.
-        units: The n paragraphs that two annotators or more have.
-        given: int8 (m, n, k): `NO`, `YES`, `UNKNOWN` or `ABSENT`.
-        groups: int64 (n,): the article of each paragraph.
-        gaps: What not every annotator has; what only one has is in no other attribute.
-    """
-
-    annotators: tuple[str, ...]
-    labels: LabelSet
-    articles: dict[str, Article]
-    units: list[Unit]
-    given: np.ndarray
-    groups: np.ndarray
-    gaps: list[Gap]
-
-    def known(self) -> np.ndarray:
-        """Return float64 (m, n, k): 1, 0, or NaN for unknown and absent."""
-        return np.where(self.given <= YES, self.given.astype(np.float64), np.nan)
 
 
 @dataclass(frozen=True)
@@ -162,53 +109,11 @@ class Agreement:
         }
 
 
-def gather(annotations: Mapping[str, Sequence[Article]], labels: LabelSet) -> Answers:
-    """Set annotators' answers to the same paragraphs side by side.
-
-    Args:
-        annotations: Annotator's name to the articles as they labelled them; two or more.
-        labels: The labels to compare.
-
-    Raises:
-        DataError: When there are fewer than two annotators, or no paragraph that two of them have.
-    """
-    names = tuple(annotations)
-    if len(names) < 2:
-        raise DataError("agreement needs the files of two annotators or more")
-    articles: dict[str, Article] = {}
-    places: dict[tuple[str, str, int], Unit] = {}
-    found: dict[tuple[str, str, int], dict[int, np.ndarray]] = defaultdict(dict)
-    for number, given in enumerate(annotations.values()):
-        for article in given:
-            articles.setdefault(article.article_id, article)
-            for key, unit, row in _rows(article, labels):
-                places.setdefault(key, unit)
-                found[key][number] = row
-    shared = [key for key in places if len(found[key]) > 1]
-    if not shared:
-        raise DataError(
-            f"{', '.join(names)} have no paragraph in common; they are matched by article_id and the paragraph's text"
-        )
-    order = {article_id: number for number, article_id in enumerate(articles)}
-    shared.sort(key=lambda key: (order[key[0]], places[key].paragraph))
-    answers = np.full((len(names), len(shared), len(labels)), ABSENT, dtype=np.int8)
-    for column, key in enumerate(shared):
-        for number, row in found[key].items():
-            answers[number, column] = row
-    counts: dict[tuple[str, tuple[str, ...]], int] = defaultdict(int)
-    for key, had in found.items():
-        if len(had) < len(names):
-            counts[key[0], tuple(names[number] for number in sorted(had))] += 1
-    gaps = [Gap(article_id, n, had_by) for (article_id, had_by), n in counts.items()]
-    groups = np.unique([order[key[0]] for key in shared], return_inverse=True)[1].astype(np.int64)
-    return Answers(names, labels, articles, [places[key] for key in shared], answers, groups, gaps)
-
-
 def measure(answers: Answers, *, resamples: int = 1_000, confidence: float = 0.95, seed: int = 0) -> Agreement:
     """Measure how well annotators agree on each label.
 
     Args:
-        answers: Their answers, from `gather`.
+        answers: Their answers, from `datasets.annotators.gather`.
         resamples: Article resamples for the intervals.
         confidence: Of the intervals.
         seed: Fixes the resamples.
@@ -259,21 +164,6 @@ def alpha(counts: np.ndarray) -> np.ndarray:
     )
 
 
-def _rows(article: Article, labels: LabelSet) -> list[tuple[tuple[str, str, int], Unit, np.ndarray]]:
-    """Return each paragraph's key for matching, its place and its answers int8 (k,)."""
-    looked_for = np.array([article.annotated is None or name in article.annotated for name in labels])
-    seen: dict[str, int] = defaultdict(int)
-    rows = []
-    for number, paragraph in enumerate(article.paragraphs):
-        text = " ".join(paragraph.text.split())
-        row = np.where(looked_for, NO, ABSENT).astype(np.int8)
-        row[[labels.index(name) for name in paragraph.labels]] = YES
-        row[[labels.index(name) for name in paragraph.uncertain if looked_for[labels.index(name)]]] = UNKNOWN
-        rows.append(((article.article_id, text, seen[text]), Unit(article.article_id, number, paragraph.text), row))
-        seen[text] += 1
-    return rows
-
-
 def _label(
     answers: Answers, known: np.ndarray, counts: np.ndarray, *, column: int, samples: np.ndarray, interval: Interval
 ) -> LabelAgreement:
@@ -285,7 +175,7 @@ def _label(
     if math.isnan(value):
         interval = Interval(math.nan, math.nan)
     elif undefined > 0.05:
-        note = f"{undefined:.0%} of the resamples hold one answer only; alpha is undefined there, its interval without them"
+        note = f"{undefined:.0%} of the resamples hold one answer only; the interval leaves them out"
     elif value == 1:
         note = "no two answers differ, so the interval cannot tell what more articles would bring"
     total = counts.sum(axis=0) @ np.array([1.0, 1.0, 2.0])

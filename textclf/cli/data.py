@@ -13,8 +13,6 @@ from textclf.errors import DataError
 from textclf.labels import LabelSet
 
 app = typer.Typer(help="Check, count, split and map labelled articles; measure agreement.", no_args_is_help=True)
-app.command("map")(data_map.map_labels)
-app.command("agreement")(data_agreement.agreement)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled .jsonl, .csv, .tsv or .parquet files.")]
 Labels = Annotated[
@@ -85,6 +83,10 @@ def split(
             lines = (json.dumps(article.to_json(), ensure_ascii=False) + "\n" for article in part)
             aside.write_text("".join(lines), encoding="utf-8")
     tables.show_stats({str(out / f"{name}.jsonl"): part for name, part in parts.items()}, allowed)
+
+
+app.command("map")(data_map.map_labels)
+app.command("agreement")(data_agreement.agreement)
 
 
 def find_labels(given: Path | None, *, near: Path) -> LabelSet | None:

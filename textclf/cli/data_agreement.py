@@ -17,7 +17,8 @@ from textclf.errors import DataError
 
 if TYPE_CHECKING:
     from textclf.adjudication import Disagreement
-    from textclf.agreement import Agreement, Answers
+    from textclf.agreement import Agreement
+    from textclf.datasets.annotators import Answers
 
 GAPS_SHOWN = 10
 
@@ -48,10 +49,11 @@ def agreement(
 ) -> None:
     """Measure how well annotators of the same articles agree, list what they disagree on, and unite their labels."""
     from textclf.adjudication import adjudicate, disagreements, read_decisions, write_disagreements
-    from textclf.agreement import gather, measure
+    from textclf.agreement import measure
     from textclf.cli.data import find_labels
     from textclf.cli.models import write_json
     from textclf.datasets import check_labelled
+    from textclf.datasets.annotators import gather
     from textclf.datasets.raw import raise_faults
     from textclf.files import written_aside
 

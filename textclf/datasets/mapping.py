@@ -140,7 +140,7 @@ class Mapping:
         origin = {"source_labels": [*paragraph.labels]}
         if paragraph.uncertain:
             origin["source_uncertain"] = [*paragraph.uncertain]
-        extra = {**paragraph.extra, **origin}
+        extra = {**origin, **paragraph.extra}  # mapped again, a paragraph keeps the codes it had first
         return replace(paragraph, labels=tuple(found[YES]), uncertain=tuple(found[UNKNOWN]), extra=extra)
 
     def _not_looked_for(self, annotated: Sequence[str]) -> set[str]:

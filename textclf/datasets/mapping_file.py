@@ -53,8 +53,9 @@ class MappingFile:
 
 
 def fold(code: str) -> str:
-    """Return a code as it is compared: case, width, underscores and the amount of white space make no difference."""
-    return " ".join(unicodedata.normalize("NFKC", code).casefold().replace("_", " ").split())
+    """Return a code as it is compared: case, width, underscores, and spaces but between words make no difference."""
+    words = " ".join(unicodedata.normalize("NFKC", code).casefold().replace("_", " ").split())
+    return words.replace(" /", "/").replace("/ ", "/")
 
 
 def shipped() -> dict[str, Path]:
@@ -153,7 +154,7 @@ def _rule(code: str, says: Any, targets: tuple[str, ...], faults: list[str]) -> 
         return dict.fromkeys(targets, NO)
     if says == UNKNOWN:
         return dict.fromkeys(targets, UNKNOWN)
-    if isinstance(says, (str, list)):
+    if isinstance(says, str) or (isinstance(says, list) and says):
         return dict.fromkeys(_names(place, says, targets, faults), YES)
     if not isinstance(says, dict) or not says:
         faults.append(f"{place}: write a label, a list of labels, none, unknown, or {{yes: …, unknown: …, no: …}}")
