@@ -14,7 +14,7 @@ FLOORS = [
     {"articles", "datasets"},
     {"calibration", "intervals", "metrics", "models", "splits", "thresholds"},
     {"bundle", "config", "labeller"},
-    {"classifier", "compare", "evaluate", "predict", "train"},
+    {"adjudication", "agreement", "classifier", "compare", "evaluate", "predict", "train"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,4 +1,4 @@
-"""The `textclf data` commands: check, stats, split."""
+"""The `textclf data` commands: check, stats, split; map and agreement in files of their own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from textclf.cli import tables
+from textclf.cli import data_agreement, data_map, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
-app = typer.Typer(help="Check, count and split labelled articles.", no_args_is_help=True)
+app = typer.Typer(help="Check, count, split and map labelled articles; measure agreement.", no_args_is_help=True)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled .jsonl, .csv, .tsv or .parquet files.")]
 Labels = Annotated[
@@ -83,6 +83,10 @@ def split(
             lines = (json.dumps(article.to_json(), ensure_ascii=False) + "\n" for article in part)
             aside.write_text("".join(lines), encoding="utf-8")
     tables.show_stats({str(out / f"{name}.jsonl"): part for name, part in parts.items()}, allowed)
+
+
+app.command("map")(data_map.map_labels)
+app.command("agreement")(data_agreement.agreement)
 
 
 def find_labels(given: Path | None, *, near: Path) -> LabelSet | None:
