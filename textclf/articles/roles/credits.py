@@ -14,6 +14,7 @@ from textclf.articles.roles.vocabulary import (
     CREDITS,
     IN_A_STAMP,
     POSTS,
+    READING_TIME,
     SHOWING,
     SIGN_OFFS,
     STAMPS,
@@ -24,9 +25,10 @@ from textclf.articles.roles.vote import Rule, Vote
 BRACKETED_END = re.compile(r"[\[(]([^\[\]()]{3,80})[\])][.]?$")
 AGENCY_END = re.compile(r"(?:^|[.!?”\"]\s+|\s[—–]\s)[^\W\d_][\w.'’ ]{1,30}\s?/\s?[^\W\d_][\w.'’& ]{1,30}$")
 CREDIT_END = re.compile(
-    r"(?:^|[.!?:”\")]\s+|\s[—–|-]\s|,\s)([^.!?]{0,20}(?:[:©/]|\bby\b|\bcourtesy\b|\bvia\b)[^.!?]{1,60})[.]?$"
+    r"(?:^|[.!?:”\")]\s+|\s[—–|-]\s|,\s)([^.!?]{0,20}(?:[:©/]|\bby\b|\bcourtesy\b|\bvia\b)(?:[^.!?]|\b[^\W\d_]\.){1,60})[.]?$"
 )
 INITIALS = re.compile(r"^\(?[a-z]{2,4}(?:/[a-z]{2,4})+\)?(?:\s\([A-Z\d, ]+\))?$")
+NAME_END = re.compile(r"[.!?]\s/\s?[^\W\d_]{2,20}(?: [^\W\d_]{2,20}){0,2}$")
 INITIALS_END = re.compile(r"[.!?]\s(?:[^\W\d_a-z]\.\s?){1,3}[^\W\d_a-z]{2,20}[.]?$")
 
 
@@ -44,6 +46,8 @@ def ends_in_a_credit(look: Look, page: Page) -> Vote | None:
         return Vote("caption", 4.5, "ends in the credit of a picture")
     if INITIALS_END.search(look.text) and look.n_words >= 6:
         return Vote("caption", 4.0, "ends in a name set in capitals")
+    if NAME_END.search(look.text) and look.n_words >= 5:
+        return Vote("caption", 5.0, "ends in a name behind a stroke")
     if AGENCY_END.search(look.text) and (look.n_words <= 6 or look.sentences >= 1) and look.n_words < 60:
         return Vote("caption", 4.5, "ends in a name and an agency")
     return None
@@ -92,7 +96,7 @@ def names_a_post(look: Look, page: Page) -> Vote | None:
 
 def only_dates(look: Look, page: Page) -> Vote | None:
     """A line that holds a date or a time of day, and hardly anything else."""
-    if look.n_words > 18 or not any(c.isdigit() for c in look.text):
+    if look.n_words > 18 or not any(c.isdigit() for c in look.text) or READING_TIME.search(look.plain):
         return None
     stamped = STAMPS.match(look.plain)
     if look.ends and look.n_words > 3 and not stamped and not find_date(look.text):

@@ -132,6 +132,20 @@ def _could_be_a_point(look: Look, page: Page) -> bool:
     )
 
 
+def stands_between_headline_and_text(look: Look, page: Page) -> Vote | None:
+    """A few words there that are no byline are buttons or labels."""
+    if page.title is None or not page.title < look.index < page.body[0] or page.roles[look.index] != "heading":
+        return None
+    if (
+        look.n_words <= 5
+        and look.plain not in KEY_POINTS
+        and not is_box_title(look)
+        and not look.piece.tag.startswith("h")
+    ):
+        return Vote("navigation", 2.0, "a few words between headline and text")
+    return None
+
+
 def heads_a_section(look: Look, page: Page) -> Vote | None:
     """A few words between two paragraphs head what follows."""
     if (
@@ -344,6 +358,7 @@ RULES: tuple[Rule, ...] = (
     names_people_below_the_headline,
     shows_the_picture,
     lists_the_points,
+    stands_between_headline_and_text,
     heads_a_section,
     interrupts_the_story,
     stands_in_a_box,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from textclf.articles.dates import CLOCK, find_date
 from textclf.articles.roles.look import Look, Page
 from textclf.articles.roles.vocabulary import ABOUT_AUTHOR, ATTRIBUTION, MENU, REQUESTS, SERVICE, YOU, plain
 from textclf.articles.roles.vote import Rule, Vote
@@ -28,7 +29,7 @@ TAG_LIST = re.compile(
     r"|^(?:#\w+[\s,]*)+$",
     re.IGNORECASE,
 )
-REFERENCE = re.compile(r"^(?:[#*=_~-]\s?){3,}$|^-?(?:ends?|30|fin)-?$", re.IGNORECASE)
+REFERENCE = re.compile(r"^(?:[#*=_~-]\s?){3,}$|^[-–— ]*(?:ends?|30|fin)[-–— ]*$", re.IGNORECASE)
 PHONE = re.compile(r"\+?\d[\d ()-]{7,}\d")
 
 
@@ -89,6 +90,8 @@ def is_a_user_name(look: Look, page: Page) -> Vote | None:
 
 def counts_or_numbers(look: Look, page: Page) -> Vote | None:
     """Page numbers, counts of comments, rules of signs."""
+    if not look.letters and (find_date(look.text) or CLOCK.search(look.text)):
+        return None
     if PAGE_NUMBER.match(look.text) or COUNTED.match(look.text) or REFERENCE.match(look.text) or not look.letters:
         return Vote("navigation", 5.0, "a number, a count or a rule of signs")
     return None
@@ -98,7 +101,7 @@ def is_an_address(look: Look, page: Page) -> Vote | None:
     """A web or mail address, a telephone number."""
     if look.n_words <= 3 and any(ADDRESS.match(word.strip("<>(),")) for word in look.words):
         return Vote("navigation", 4.0, "an address")
-    if look.n_words <= 8 and PHONE.search(look.text) and not look.ends:
+    if look.n_words <= 8 and PHONE.search(look.text) and not look.ends and not find_date(look.text):
         return Vote("navigation", 3.0, "a telephone number")
     return None
 

@@ -239,7 +239,8 @@ SERVICE = anywhere("""
     comments are moderated | be the first to comment
     join the conversation | leave a reply | required fields are marked | your email address will not
     log in to comment | thoughts on
-    minutes read | minute read | min read | mins read | powered by | all times are | you cannot post
+    lesezeit | temps de lecture | tiempo de lectura | tempo de leitura | minutes read | minute read | min read
+    mins read | powered by | all times are | you cannot post
     users browsing
     registered in | published by | printed by | isbn | issn
     todos los derechos | derechos reservados | uso de cookies | utilizamos cookies | política de privacidad
@@ -267,7 +268,15 @@ CREDITS = anywhere("""
 """)
 """Words of the credit of a picture."""
 
+READING_TIME = anywhere("""
+    read | reading time | minute read | minute listen | listen | long read | lesezeit | temps de lecture
+    tiempo de lectura
+    tempo de leitura | min de lectura | min de lecture | دقائق قراءة | دقيقة قراءة
+""")
+"""Words that stand beside a length of time which dates nothing."""
+
 BY = beginning("""
+    interview | live reporting by | reporting | words | 
     by | words by | text by | story by | report by | written by | compiled by | posted by | published by | edited by
     curated by
     reported by | reporting by | additional reporting by | photographs by | photos by | translated by | analysis by
