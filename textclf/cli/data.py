@@ -1,4 +1,4 @@
-"""The `textclf data` commands: check, stats, split."""
+"""The `textclf data` commands: check, stats, split; `convert` has a file of its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from textclf.cli import tables
+from textclf.cli import data_convert, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
-app = typer.Typer(help="Check, count and split labelled articles.", no_args_is_help=True)
+app = typer.Typer(help="Check, convert, count and split labelled articles.", no_args_is_help=True)
+app.command()(data_convert.convert)
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled .jsonl, .csv, .tsv or .parquet files.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled files or folders of any known format.")]
 Labels = Annotated[
     Path | None,
     typer.Option(
