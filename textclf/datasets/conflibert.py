@@ -6,6 +6,7 @@ Nothing means unknown. There is no room for articles, so each row is one.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,10 +21,13 @@ from textclf.records import Article
 
 
 def sniff(head: Head) -> bool:
-    """Tell whether the first line is a text and then marks, parted by tabs."""
-    text, *marks = head.start.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r").split("\t")
-    first_mark = text.strip() and marks and marks[0].strip()
-    return bool(first_mark or len(marks) > 1) and bool(text.strip()) and is_marks(marks)
+    """Tell whether the first row is a text and then marks, parted by tabs."""
+    start = io.StringIO(head.start.decode("utf-8-sig", "replace"), newline="")
+    try:
+        text, *marks = next(csv.reader(start, delimiter="\t", strict=True), [""])
+    except csv.Error:
+        return False
+    return bool(text.strip()) and bool(marks) and is_marks(marks) and (len(marks) > 1 or marks[0].strip() != "")
 
 
 def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:

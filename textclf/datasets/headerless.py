@@ -1,7 +1,7 @@
 """Tables without a header: the columns are recognised from what they hold, or not at all.
 
-The first line is a header when one of its cells is a name we know. Where it is none, and a label set is given, a column
-of marks (1, 0, yes, no, nothing) is told from one of texts, and these shapes are known:
+The first line is a header when one of its cells is a column of ours, such as `text`. Where none is, and a label set is
+given, these shapes are known (marks are 1, 0, yes, no, or nothing):
 
 - `text` or `article_id, text`, then as many columns of marks as there are labels, in the label set's order;
 - `text, labels` or `article_id, text, labels`, where the last column holds known label names and at least one of them.

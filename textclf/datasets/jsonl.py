@@ -17,7 +17,10 @@ from textclf.records import Article
 def sniff(head: Head) -> bool:
     """Tell whether the first record is an article or a flat row of ours."""
     record = head.record
-    return isinstance(record, dict) and ("paragraphs" in record or {"article_id", "text", "labels"} <= set(record))
+    if not isinstance(record, dict):
+        return False
+    of_a_tool = {"annotation_id", "answer", "options", "fields"} & set(record)
+    return "paragraphs" in record or (not of_a_tool and {"article_id", "text", "labels"} <= set(record))
 
 
 def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:

@@ -85,6 +85,8 @@ def read_parquet(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | F
     import pyarrow.parquet as pq
 
     try:
+        if path.is_dir():
+            raise OSError("it is a folder")
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as fault:
         raise DataError(f"cannot read {path} as Parquet: {fault}") from fault
@@ -251,7 +253,7 @@ def _header(
     """Return the columns' names, and whether the first row is a header."""
     if columns is not None:
         return list(columns), any(cell in columns for cell in rows[0])
-    if not is_header(rows[0], (*OWN_COLUMNS, *(labels or ()))):
+    if not is_header(rows[0], OWN_COLUMNS):
         recognised = recognise(rows, labels)
         if recognised is not None:
             return recognised, False

@@ -191,12 +191,18 @@ def _annotated(members: Sequence[Unit], universe: Sequence[str], labels: LabelSe
             return list(given)
     elif given is not None:
         return given  # a fault, told by the rules
-    judged = [unit.judged for unit in members if unit.fault is None]
-    if not judged or any(names is None for names in judged):
+    sound = [unit for unit in members if unit.fault is None]
+    if not sound or any(unit.judged is None for unit in sound):
         return None
-    union = dict.fromkeys(name for names in judged for name in names or ())
+    union = dict.fromkeys(name for unit in sound for name in (*(unit.judged or ()), *_told_uncertain(unit)))
     ordered = [*(name for name in universe if name in union), *(name for name in union if name not in universe)]
     return None if labels is not None and set(labels) <= set(union) else ordered
+
+
+def _told_uncertain(unit: Unit) -> list[str]:
+    """Return the labels a unit says to be uncertain, which were then looked for."""
+    told = unit.uncertain or unit.meta.get("uncertain")
+    return [name for name in told if isinstance(name, str)] if isinstance(told, (list, tuple)) else []
 
 
 def _paragraph(unit: Unit, looked_for: Sequence[str]) -> dict[str, Any] | Unreadable:
@@ -207,7 +213,7 @@ def _paragraph(unit: Unit, looked_for: Sequence[str]) -> dict[str, Any] | Unread
         for key, value in unit.meta.items()
         if key not in META_KEYS and not key.startswith(OF_ARTICLE) and value is not None and value != ""
     }
-    uncertain: Any = unit.uncertain if unit.uncertain else unit.meta.get("uncertain")
+    uncertain: Any = unit.uncertain or unit.meta.get("uncertain")
     uncertain = [] if uncertain is None else uncertain
     carried, unsure = unit.labels, uncertain
     if isinstance(carried, (list, tuple)) and isinstance(uncertain, (list, tuple)):
