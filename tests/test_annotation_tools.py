@@ -132,7 +132,7 @@ def test_label_studio_faults_name_the_task(tmp_path: Path, labels: LabelSet):
     tasks[4]["data"]["article_id"] = "a-4"
     checked = check_labelled(write_json(tmp_path / "faults.json", tasks), labels)
     told = {fault.line: fault.message for fault in checked.faults}
-    assert "did you mean 'fight'" in told[2]
+    assert "did you mean 'fight' (id 1)" in told[2].replace("?", "")
     assert "no text in the task's data; found: image, mask" in told[3]
     assert "the id '0' stands already at 1" in told[4]
     assert "result must be a list" in told[5]

@@ -17,20 +17,22 @@ def convert(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A labelled file or folder, or hf:owner/name[:split] on the hub.")
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write; a folder for brat.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The file to write; a folder for brat and huggingface.")
+    ],
     read_as: Annotated[
         str | None,
-        typer.Option("--from", metavar="FORMAT", help=f"One of {NAMES} [default: recognised by what INPUT holds]."),
+        typer.Option("--from", metavar="FORMAT", help=f"One of {NAMES}; by default what INPUT holds tells."),
     ] = None,
     write_as: Annotated[
-        str | None, typer.Option("--to", metavar="FORMAT", help=f"One of {NAMES} [default: by FILE's ending].")
+        str | None, typer.Option("--to", metavar="FORMAT", help=f"One of {NAMES}; by default FILE's ending tells.")
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
             "--labels",
             metavar="FILE",
-            help="YAML of the labels allowed [default: labels.yaml beside the data, else data/labels.yaml].",
+            help="YAML of the labels allowed; by default labels.yaml beside INPUT, else data/labels.yaml.",
         ),
     ] = None,
     columns: Annotated[

@@ -24,7 +24,7 @@ def sniff(head: Head) -> bool:
     """Tell whether the first row is a text and then marks, parted by tabs."""
     start = io.StringIO(head.start.decode("utf-8-sig", "replace"), newline="")
     try:
-        text, *marks = next(csv.reader(start, delimiter="\t", strict=True), [""])
+        text, *marks = next(csv.reader(start, delimiter="\t", strict=True), None) or [""]
     except csv.Error:
         return False
     return bool(text.strip()) and bool(marks) and is_marks(marks) and (len(marks) > 1 or marks[0].strip() != "")

@@ -32,11 +32,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class RawArticle:
-    """One article as read, not yet validated: the record, its line, and each paragraph's line if it has one."""
+    """One article as read, not yet validated: the record and its line, and of each paragraph line and id, if any."""
 
     record: Any
     line: int
     paragraph_lines: tuple[int, ...] | None = None
+    paragraph_ids: tuple[str | None, ...] | None = None
 
     @property
     def article_id(self) -> str | None:

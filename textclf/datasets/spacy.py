@@ -42,11 +42,11 @@ def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
         MissingExtraError: Without spaCy.
         DataError: When the file is no DocBin.
     """
-    spacy = import_extra("spacy", extra="spacy", purpose="reading a .spacy file")
     tokens = import_extra("spacy.tokens", extra="spacy", purpose="reading a .spacy file")
+    vocab = import_extra("spacy.vocab", extra="spacy", purpose="reading a .spacy file")
     try:
         content = tokens.DocBin().from_bytes(path.read_bytes())
-        units = [_unit(place, doc) for place, doc in enumerate(content.get_docs(spacy.blank("xx").vocab), start=1)]
+        units = [_unit(place, doc) for place, doc in enumerate(content.get_docs(vocab.Vocab()), start=1)]
     except OSError as fault:
         raise DataError(f"cannot read {path}: {fault.strerror}") from fault
     except BROKEN as fault:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -295,13 +296,13 @@ def _is_unicode(cell: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in cell)
 
 
-def _sniff_csv(head: Head) -> bool:
-    """Tell whether the file begins with a header of ours (one of tabs is read as well)."""
-    return "text" in head.first_row and is_header(head.first_row, OWN_COLUMNS) and head.path.suffix != ".tsv"
+def _sniff(head: Head, *, tabs: bool) -> bool:
+    """Tell whether the file begins with a header that names `text`, parted by tabs or otherwise."""
+    return "text" in head.first_row and tabs == (b"\t" in head.start.lstrip().partition(b"\n")[0])
 
 
-CSV = Format("csv", "a table, cells parted by commas", (".csv",), _sniff_csv, read_csv, write_csv)
-TSV = Format("tsv", "a table, cells parted by tabs", (".tsv", ".tab"), lambda head: False, read_csv, write_tsv)
+CSV = Format("csv", "a table, cells parted by commas", (".csv",), partial(_sniff, tabs=False), read_csv, write_csv)
+TSV = Format("tsv", "a table, cells parted by tabs", (".tsv", ".tab"), partial(_sniff, tabs=True), read_csv, write_tsv)
 PARQUET = Format(
     "parquet",
     "a table, one paragraph or one article a row",

@@ -90,7 +90,8 @@ def join(
         yield from _doubled(path, article_id, members)
         members = _in_order(members)
         record = _record(article_id, members, universe, labels, may_grow)
-        yield RawArticle(record, members[0].place, tuple(unit.place for unit in members))
+        places = tuple(unit.place for unit in members)
+        yield RawArticle(record, members[0].place, places, tuple(unit.unit_id for unit in members))
 
 
 def metadata(article: Article, number: int) -> dict[str, Any]:
