@@ -339,6 +339,30 @@ def test_any_json_gives_no_traceback(scratch: Path, name: str, records: list[Any
     read_without_traceback(path, name)
 
 
+PIECES = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=2)
+ANN_LINES = st.one_of(
+    st.builds(
+        lambda n, kind, pieces: f"T{n}\t{kind} {';'.join(f'{a} {b}' for a, b in pieces)}\tx",
+        st.integers(1, 3),
+        st.sampled_from([*LABELS, "Paragraph", "other"]),
+        PIECES,
+    ),
+    st.builds(lambda n: f"A1\tUncertain T{n}", st.integers(1, 3)),
+    st.builds(lambda n, note: f"#1\tAnnotatorNotes T{n}\t{note}", st.integers(1, 3), RECORD.map(json.dumps)),
+    st.text(max_size=12),
+)
+
+
+@quick
+@given(text=st.text("ab. \n\r", max_size=20), lines=st.lists(ANN_LINES, max_size=4))
+def test_any_standoff_gives_no_traceback(scratch: Path, text: str, lines: list[str]):
+    folder = scratch / "standoff"
+    folder.mkdir(exist_ok=True)
+    (folder / "a.txt").write_bytes(text.encode())
+    (folder / "a.ann").write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    read_without_traceback(folder, "brat")
+
+
 @pytest.mark.parametrize("name", ["jsonl", "label_studio", "argilla", "prodigy", "doccano"])
 @pytest.mark.parametrize(
     ("content", "said"),

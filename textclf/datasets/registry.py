@@ -58,11 +58,16 @@ def format_of(path: Path) -> Format:
     found = _by_ending(path)
     if len(found) == 1:
         return found[0]
+    if found:
+        names = " or ".join(known.name for known in found)
+        raise DataError(
+            f"{path}: the JSON in it is of no format that is recognised, such as {names}; "
+            f"known formats: {', '.join(FORMATS)}"
+        )
     endings = ", ".join(dict.fromkeys(ending for known in FORMATS.values() for ending in known.endings))
     raise DataError(
-        f"{path}: labelled data is read from {endings} or a folder (a saved `datasets` folder, brat), not "
-        f"{path.suffix or 'this'} with what it holds; known formats: {', '.join(FORMATS)} "
-        f"(`textclf data convert --from FORMAT` reads a file as the one you name)"
+        f"{path}: labelled data is read from {endings} or a folder, not {path.suffix or 'this'}; "
+        f"what it holds is of no known format either ({', '.join(FORMATS)})"
     )
 
 

@@ -46,11 +46,11 @@ def validate(path: Path, raw: RawArticle, labels: LabelSet | None) -> tuple[Arti
     lines = raw.paragraph_lines
     ids = raw.paragraph_ids
     faults = []
-    for number, message in messages:
-        line = raw.line if number is None or lines is None else lines[number]
-        own_id = None if number is None or ids is None else ids[number]
+    for where, message in messages:
+        line = raw.line if where is None or lines is None else lines[where]
+        own_id = ids[where] if where is not None and ids is not None else None
         told = message if own_id is None else f"{message} (id {own_id})"
-        faults.append(Fault(str(path), line, article_id, number, told))
+        faults.append(Fault(str(path), line, article_id, where, told))
     if faults or article_id is None:
         return None, faults
     return _article(article_id, record), []
