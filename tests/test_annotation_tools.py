@@ -166,6 +166,14 @@ def test_label_studio_min_is_one_record_an_annotation(tmp_path: Path, labels: La
     assert targets(path, labels) == ["1?0", "001", "000", "010"]
 
 
+def test_label_studio_min_without_a_choice_is_a_fault(tmp_path: Path, labels: LabelSet):
+    record = {"text": "One.", "article_id": "a", "id": 3, "annotator": 1, "annotation_id": 9, "lead_time": 2.0}
+    path = write_json(tmp_path / "min.json", [{**record, "event": "talk"}])
+    (fault,) = check_labelled(path, None).faults
+    assert "a single choice is known by the control's name (labels, label" in fault.message
+    assert check_labelled(path, labels).faults == []
+
+
 def test_label_studio_set_up_offers_every_label_twice():
     view = ET.fromstring(setup_of("label_studio", LabelSet.of({"a&b": 'said "so"', "talk": ""})))
     assert {c.get("name"): c.get("choice") for c in view.iter("Choices")} == {

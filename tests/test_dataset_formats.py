@@ -207,6 +207,13 @@ def test_what_is_of_no_format_names_them_all(tmp_path: Path, labels: LabelSet):
         assert all(name in str(caught.value) for name in FORMATS)
 
 
+def test_another_encoding_is_told_by_name(tmp_path: Path, labels: LabelSet):
+    path = tmp_path / "wide.json"
+    path.write_bytes('[{"id": 1, "data": {"text": "One."}, "annotations": []}]'.encode("utf-16"))
+    with pytest.raises(DataError, match="UTF-16; convert it first"):
+        check_labelled(path, labels)
+
+
 def test_an_unknown_name_names_the_nearest():
     with pytest.raises(DataError, match=r"'docano'; did you mean 'doccano'\?.*known: jsonl, csv"):
         get_format("docano")
@@ -236,6 +243,13 @@ def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path, labels: L
     with pytest.raises(WriteError, match="holds something"):
         write_labelled(ARTICLES, tmp_path, labels, format="brat")
     assert (tmp_path / "mine.txt").exists()
+
+
+def test_labels_outside_the_set_are_not_left_out_in_silence(tmp_path: Path, labels: LabelSet):
+    made = [Article("a", (Paragraph("One.", ("fihgt", "tlak")),))]
+    with pytest.raises(DataError, match=r"'fihgt'.*did you mean 'fight'.*'tlak'"):
+        write_labelled(made, tmp_path / "out.tsv", labels, format="conflibert")
+    assert not (tmp_path / "out.tsv").exists()
 
 
 def test_no_article_is_not_written(tmp_path: Path, labels: LabelSet):

@@ -72,7 +72,7 @@ def test_columns_are_for_text_tables_alone(tmp_path: Path, labels: LabelSet):
 def test_rows_of_another_width_are_named(tmp_path: Path, labels: LabelSet):
     path = write(tmp_path / "t.csv", "a,One.,fight\nb,Two.\nc,Three.,talk\n")
     checked = check_labelled(path, labels)
-    assert [(f.line, f.message.split(";")[0]) for f in checked.faults] == [(2, "2 cells where there are columns: 3")]
+    assert [(f.line, f.message.split(";")[0]) for f in checked.faults] == [(2, "2 cells where the columns are 3")]
     assert [a.article_id for a in checked.articles] == ["a", "c"]
 
 
@@ -125,7 +125,7 @@ def test_conflibert_tables_need_the_labels_in_order(tmp_path: Path, labels: Labe
 def test_conflibert_faults_name_the_line(tmp_path: Path, labels: LabelSet):
     path = write(tmp_path / "train.tsv", "One.\t1\t0\t0\nTwo.\t1\t0\nThree.\tx\t0\t0\n\t0\t0\t0\n")
     told = {fault.line: fault.message for fault in check_labelled(path, labels).faults}
-    assert "3 cells where there are columns: 4" in told[2]
+    assert "3 cells where the columns are 4" in told[2]
     assert "column 'fight' holds 'x'" in told[3]
     assert "the text is empty" in told[4]
 

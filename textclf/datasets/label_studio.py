@@ -26,6 +26,10 @@ UNCERTAIN = "uncertain"
 OF_MIN = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
 CONTROLS = ("labels", "label", "choices", "choice", "category", "categories")
 """Where JSON-MIN keeps the choice when it is one name alone, which tells nothing of itself."""
+NO_CHOICE = (
+    "no record holds a choice; in JSON-MIN a single choice is known by the control's name "
+    f"({', '.join(CONTROLS)}) or by the labels given with --labels; or export as JSON"
+)
 
 
 def sniff(head: Head) -> bool:
@@ -52,7 +56,12 @@ def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
             units.append(_task(place, task))
         else:
             flat.setdefault(repr(task.get("id", f"place {place}")), []).append((place, task))
-    units += [_flat(records, labels) for records in flat.values()]
+    records = [record for same in flat.values() for _, record in same]
+    if records and not any(_is_control(name, value, labels) for record in records for name, value in record.items()):
+        place = next(iter(flat.values()))[0][0]
+        yield Fault(str(path), place, None, None, NO_CHOICE)
+        return
+    units += [_flat(same, labels) for same in flat.values()]
     yield from join(path, units, labels)
 
 

@@ -58,6 +58,8 @@ def format_of(path: Path) -> Format:
     found = _by_ending(path)
     if len(found) == 1:
         return found[0]
+    if head.start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path} is in UTF-16; convert it first, for example with: iconv -f UTF-16 -t UTF-8")
     if found:
         names = " or ".join(known.name for known in found)
         raise DataError(

@@ -42,6 +42,7 @@ def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
         MissingExtraError: Without spaCy.
         DataError: When the file is no DocBin.
     """
+    import_extra("spacy", extra="spacy", purpose="reading a .spacy file")
     tokens = import_extra("spacy.tokens", extra="spacy", purpose="reading a .spacy file")
     vocab = import_extra("spacy.vocab", extra="spacy", purpose="reading a .spacy file")
     try:

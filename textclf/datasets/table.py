@@ -70,7 +70,7 @@ def read_csv(
     if not rows:
         return
     header, has_header = _header([cells for _, cells in rows], columns, labels)
-    where = "the header has" if has_header else "there are columns:"
+    where = "the header has" if has_header else "the columns are"
     body = rows[1:] if has_header else rows
     yield from group_rows(
         path,
@@ -270,7 +270,7 @@ def _delimiter(line: str, usual: str) -> str:
 
 def _row_fault(cells: Sequence[str], header: Sequence[str], where: str) -> str | None:
     if len(cells) != len(header):
-        return f"{len(cells)} cells where {where} {len(header)}; quote texts with commas"
+        return f"{len(cells)} cells where {where} {len(header)}; quote texts with commas or tabs in them"
     return None if all(map(_is_unicode, cells)) else NOT_UTF8
 
 

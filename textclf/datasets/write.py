@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textclf.datasets.interface import HELD, Format
 from textclf.datasets.registry import format_for, get_format
+from textclf.datasets.units import label_names
 from textclf.errors import DataError, TextclfWarning
 from textclf.files import WriteError, written_aside
 from textclf.labels import LabelSet
@@ -28,7 +29,8 @@ def write_labelled(
         format: The format's name; None takes it from the ending.
 
     Raises:
-        DataError: When the format is not known or cannot be written without a label set.
+        DataError: When the format is not known or cannot be written without a label set, or an article has a label
+            outside it.
         WriteError: When it cannot be written.
     """
     path = Path(path)
@@ -37,6 +39,9 @@ def write_labelled(
         raise WriteError(f"{path} is there already and holds something; choose another place")
     if not articles:
         raise DataError(f"there is no article to write; {path} is not written")
+    stray = [name for name in label_names(articles, None) if labels is not None and name not in labels]
+    if labels is not None and stray:
+        raise DataError(f"{path} is not written: " + "; ".join(map(labels.unknown, stray)))
     lost = [HELD[part] for part in _present(articles) if part not in target.holds]
     with written_aside(path, folder=target.folder) as aside:
         target.write(articles, aside, labels)
