@@ -542,6 +542,7 @@ NEARLY = st.fixed_dictionaries(
 
 
 @quick
+@pytest.mark.filterwarnings("ignore:.*name no article")
 @given(records=st.lists(NEARLY | LOOSE | st.dictionaries(st.sampled_from(KEYS), LOOSE), min_size=1, max_size=4))
 def test_any_json_is_articles_or_faults_and_articles_round_trip(scratch: Path, records: list[Any]):
     labels = LabelSet.of(LABELS)

@@ -157,7 +157,7 @@ def _missing_files(data: Any) -> Iterator[str]:
     """Yield a fault for each data file that is not there."""
     for key, value in data.items() if isinstance(data, Mapping) else ():
         for file in value if isinstance(value, list) else [value]:
-            if key in DataSettings.model_fields and isinstance(file, (str, Path)) and not _exists(file):
+            if key in DataSettings.model_fields and isinstance(file, (str, Path)) and not _is_data(file):
                 yield f"data.{key}: no such file: {file} (looked for from {Path.cwd()})"
 
 
@@ -174,6 +174,11 @@ def _option_faults(model: Mapping[str, Any]) -> list[str]:
     except ValidationError as found:
         return list(_explain(found, options_type, prefix="model.options."))
     return []
+
+
+def _is_data(path: str | Path) -> bool:
+    """Tell whether there is a file or folder of the name, or it is the name of a dataset on the hub."""
+    return str(path).startswith("hf:") or _exists(path)
 
 
 def _exists(path: str | Path) -> bool:

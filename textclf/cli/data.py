@@ -1,4 +1,4 @@
-"""The `textclf data` commands: check, stats, split; map and agreement in files of their own."""
+"""The `textclf data` commands: check, stats, split; the others have a file each."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from textclf.cli import data_agreement, data_map, tables
+from textclf.cli import data_agreement, data_convert, data_map, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
-app = typer.Typer(help="Check, count, split and map labelled articles; measure agreement.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check, convert, map, count and split labelled articles; measure agreement.", no_args_is_help=True
+)
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled .jsonl, .csv, .tsv or .parquet files.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled files or folders of any known format.")]
 Labels = Annotated[
     Path | None,
     typer.Option(
@@ -85,6 +87,7 @@ def split(
     tables.show_stats({str(out / f"{name}.jsonl"): part for name, part in parts.items()}, allowed)
 
 
+app.command()(data_convert.convert)
 app.command("map")(data_map.map_labels)
 app.command("agreement")(data_agreement.agreement)
 

@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from textclf.datasets import huggingface, jsonl, table
-from textclf.datasets.raw import Fault, RawArticle, raise_faults
+from textclf.datasets import table
+from textclf.datasets.interface import Reader
+from textclf.datasets.raw import Fault, raise_faults
+from textclf.datasets.registry import format_of, get_format
 from textclf.datasets.validate import validate
+from textclf.datasets.write import write_labelled
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 from textclf.records import Article
 
-Reader = Callable[[Path, LabelSet | None], Iterator[RawArticle | Fault]]
-
-READERS: dict[str, Reader] = {
-    ".jsonl": jsonl.read,
-    ".ndjson": jsonl.read,
-    ".csv": table.read_csv,
-    ".tsv": table.read_csv,
-    ".parquet": table.read_parquet,
-}
+__all__ = ["Checked", "check_labelled", "read_labelled", "shared_articles", "write_labelled"]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A labelled file as checked: the articles that are whole, and every fault of the others."""
+    """A labelled file as checked: the articles that are whole, every fault of the others, and the file's format."""
 
     path: Path
     articles: list[Article]
     faults: list[Fault]
+    format: str = "jsonl"
 
 
-def check_labelled(path: str | Path, labels: LabelSet | None) -> Checked:
+def check_labelled(
+    path: str | Path,
+    labels: LabelSet | None,
+    *,
+    format: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Checked:
     """Read a labelled file to its end and collect every fault on the way.
 
     Args:
-        path: A `.jsonl`, `.csv`, `.tsv` or `.parquet` file, or a folder saved by Hugging Face `datasets`.
+        path: A file or folder of any format in `textclf.datasets.registry.FORMATS`, or ``hf:owner/name[:split]``.
         labels: The labels allowed; None leaves their names unchecked.
+        format: The name of its format; None recognises it by what it holds, else by its ending.
+        columns: The columns of a text table whose first line does not name them.
 
     Raises:
         DataError: When the file cannot be opened or its kind is not known.
@@ -47,9 +51,10 @@ def check_labelled(path: str | Path, labels: LabelSet | None) -> Checked:
     path = Path(path)
     articles: list[Article] = []
     faults: list[Fault] = []
-    first_line: dict[str, int] = {}
+    first_place: dict[str, int] = {}
+    known = get_format(format) if format else format_of(path)
     records = 0
-    for raw in _reader(path)(path, labels):
+    for raw in _reader(known.read, known.name, columns)(path, labels):
         records += 1
         if isinstance(raw, Fault):
             faults.append(raw)
@@ -58,17 +63,19 @@ def check_labelled(path: str | Path, labels: LabelSet | None) -> Checked:
         faults += found
         article_id = article.article_id if article else raw.article_id
         if article_id is not None:
-            earlier = first_line.setdefault(article_id, raw.line)
-            if earlier != raw.line:
-                message = f"this article_id stands already at line {earlier}"
+            if article_id in first_place:
+                message = f"this article_id stands already at line {first_place[article_id]}"
                 faults.append(Fault(str(path), raw.line, article_id, None, message))
                 continue
+            first_place[article_id] = raw.line
         if article is not None:
             articles.append(article)
     if records == 0:
-        faults.append(Fault(str(path), None, None, None, "the file is empty; expected one article a line"))
+        faults.append(
+            Fault(str(path), None, None, None, "there is no article in it: the file is empty, or a list of nothing")
+        )
     faults.sort(key=lambda fault: (fault.line or 0, fault.paragraph if fault.paragraph is not None else -1))
-    return Checked(path, articles, faults)
+    return Checked(path, articles, faults, known.name)
 
 
 def read_labelled(path: str | Path, labels: LabelSet) -> list[Article]:
@@ -95,15 +102,10 @@ def shared_articles(files: Sequence[Checked]) -> list[Fault]:
     return faults
 
 
-def _reader(path: Path) -> Reader:
-    if path.is_dir():
-        return huggingface.read
-    if not path.exists():
-        raise DataError(f"no such file: {path} (looked in {os.fspath(path.absolute().parent)})")
-    try:
-        return READERS[path.suffix.lower()]
-    except KeyError:
-        known = ", ".join(READERS)
-        raise DataError(
-            f"{path}: labelled data is read from {known} or a saved `datasets` folder, not {path.suffix or 'this'}"
-        ) from None
+def _reader(read: Reader, name: str, columns: Sequence[str] | None) -> Reader:
+    """Return a format's reader, told the columns where it is one of text tables."""
+    if columns is None:
+        return read
+    if name not in ("csv", "tsv"):
+        raise DataError(f"columns can be named for csv and tsv, not for {name}")
+    return partial(table.read_csv, columns=columns)

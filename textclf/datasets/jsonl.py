@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from textclf.datasets.raw import NOT_UTF8, Fault, RawArticle, read_lines
+from textclf.datasets.interface import Format, Head
+from textclf.datasets.jsonfile import read_json
+from textclf.datasets.raw import Fault, RawArticle
 from textclf.datasets.table import Row, group_rows
 from textclf.labels import LabelSet
+from textclf.records import Article
+
+
+def sniff(head: Head) -> bool:
+    """Tell whether the first record is an article or a flat row of ours."""
+    record = head.record
+    if not isinstance(record, dict):
+        return False
+    of_a_tool = {"annotation_id", "answer", "options", "fields"} & set(record)
+    return "paragraphs" in record or (not of_a_tool and {"article_id", "text", "labels"} <= set(record))
 
 
 def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
-    """Yield each article of a JSON Lines file, or the fault of its line.
+    """Yield each article of a JSON Lines file (or a JSON list), or the fault of its line.
 
     A line with `paragraphs` is an article; one with `text` and no `paragraphs` is a flat row, and rows of one
     `article_id` become one article.
     """
     rows: list[Row] = []
-    for line, text in read_lines(path):
-        if text is None:
-            yield Fault(str(path), line, None, None, NOT_UTF8)
+    for found in read_json(path):
+        if isinstance(found, Fault):
+            yield found
             continue
-        try:
-            record = parse(text)
-        except ValueError as fault:
-            yield Fault(str(path), line, None, None, f"broken JSON: {fault}")
-            continue
+        line, record = found
         if isinstance(record, dict) and "text" in record and "paragraphs" not in record:
             rows.append(Row(line, record))
         else:
@@ -37,19 +44,18 @@ def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
         yield from group_rows(path, columns, rows, labels)
 
 
-def parse(text: str) -> Any:
-    """Parse one line of JSON; NaN and Infinity, which are no JSON, are refused, and so is endless nesting.
-
-    Raises:
-        ValueError: When the line is not JSON; the message is short and names the column.
-    """
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except json.JSONDecodeError as fault:
-        raise ValueError(f"{fault.msg} at column {fault.colno}") from fault
-    except RecursionError as fault:
-        raise ValueError("nested too deeply") from fault
+def write(articles: Sequence[Article], path: Path, labels: LabelSet | None) -> None:
+    """Write one article a line; nothing is lost."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for article in articles:
+            file.write(json.dumps(article.to_json(), ensure_ascii=False) + "\n")
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a JSON value; write null")
+FORMAT = Format(
+    "jsonl",
+    "textclf's own: one article a line, or one flat row a line",
+    (".jsonl", ".ndjson"),
+    sniff,
+    read,
+    write,
+)

@@ -32,11 +32,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class RawArticle:
-    """One article as read, not yet validated: the record, its line, and each paragraph's line if it has one."""
+    """One article as read, not yet validated: the record and its line, and of each paragraph line and id, if any."""
 
     record: Any
     line: int
     paragraph_lines: tuple[int, ...] | None = None
+    paragraph_ids: tuple[str | None, ...] | None = None
 
     @property
     def article_id(self) -> str | None:
@@ -74,6 +75,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | None]]:
         raise DataError(f"cannot read {path}: {fault.strerror}") from fault
 
 
+YES = {"1", "1.0", "true", "yes"}
+NO = {"0", "0.0", "false", "no"}
 NEARLY = 0.8  # how like a known name an unknown one must be to be taken for a slip of the pen
 NOT_UTF8 = "not valid UTF-8; convert the file first, for example with: iconv -f WINDOWS-1252 -t UTF-8"
 

@@ -44,10 +44,13 @@ def validate(path: Path, raw: RawArticle, labels: LabelSet | None) -> tuple[Arti
         found = _paragraph_faults(paragraph, record.get("annotated"), labels)
         messages += [(number, text) for text in found]
     lines = raw.paragraph_lines
-    faults = [
-        Fault(str(path), raw.line if number is None or lines is None else lines[number], article_id, number, message)
-        for number, message in messages
-    ]
+    ids = raw.paragraph_ids
+    faults = []
+    for where, message in messages:
+        line = raw.line if where is None or lines is None else lines[where]
+        own_id = ids[where] if where is not None and ids is not None else None
+        told = message if own_id is None else f"{message} (id {own_id})"
+        faults.append(Fault(str(path), line, article_id, where, told))
     if faults or article_id is None:
         return None, faults
     return _article(article_id, record), []
