@@ -56,8 +56,8 @@ class Duplicates:
 
     @property
     def cut(self) -> np.ndarray:
-        """bool (m,): the pairs of which one is only a part of the other."""
-        return self.jaccard < self.threshold
+        """The pairs of which one is only a part of the other: bool (m,)."""
+        return np.asarray(self.jaccard < self.threshold)
 
     def clusters(self) -> np.ndarray:
         """Return int64 (n,): the number of each text's cluster.
@@ -95,15 +95,11 @@ def find_duplicates(
     """
     if not 0.5 <= threshold <= 1:
         raise DataError(f"the threshold of near-copies is a similarity from 0.5 to 1; given: {threshold}")
-    words = [words_of(text) for text in texts]
-    spelt = [" ".join(each) for each in words]
+    spelt = [" ".join(words_of(text)) for text in texts]
     number = {key: i for i, key in enumerate(sorted(set(spelt)))}  # sorted: the order of the input is forgotten
     wording = np.fromiter((number[key] for key in spelt), np.int64, len(spelt))
-    distinct: list[list[str]] = [[]] * len(number)
-    for i, each in zip(wording, words, strict=True):
-        distinct[i] = each
-    short = np.array([length_of(each) < FEWEST_WORDS for each in distinct], bool)
-    sets = shingle_sets(distinct)
+    short = np.fromiter((length_of(key.split()) < FEWEST_WORDS for key in number), bool, len(number))
+    sets = shingle_sets(key.split() for key in number)
     pairs = _candidates(sets, np.flatnonzero(~short), seed)
     given = wording[np.array(list(likely), np.int64).reshape(-1, 2)]
     pairs = _unique_pairs([pairs, given[~short[given].any(axis=1)]], len(short))
@@ -137,7 +133,7 @@ def _measure(
     jaccard, containment = _similarities(sets, pairs)
     sizes = sets.sizes[pairs]
     is_part = (containment >= (1 + threshold) / 2) & (sizes.min(axis=1) >= cut_to * sizes.max(axis=1))
-    near = (jaccard >= threshold) | is_part
+    near = np.asarray((jaccard >= threshold) | is_part)
     return pairs[near], jaccard[near], containment[near]
 
 
@@ -164,7 +160,7 @@ def _candidates(sets: ShingleSets, rows: np.ndarray, seed: int) -> np.ndarray:
             codes.append(first * len(rows) + second)
         fresh = np.setdiff1d(np.concatenate(codes), found)
         found = np.union1d(found, fresh[_agree(signatures, fresh)])
-    return rows[np.stack(np.divmod(found, len(rows)), axis=1)]
+    return np.asarray(rows[np.stack(np.divmod(found, len(rows)), axis=1)])
 
 
 def _in_one_bucket(band: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

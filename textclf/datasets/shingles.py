@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -28,7 +29,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0
 
 
 class _Folding(dict[int, str]):
-    """What becomes of a character, worked out when it is first met: letters, marks and digits stay, others part words."""
+    """What becomes of a character, found when it is first met: letters, marks and digits stay, others part words."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -89,24 +90,26 @@ class ShingleSets:
 
     @property
     def sizes(self) -> np.ndarray:
-        """int64 (n,): how many shingles each text has."""
+        """How many shingles each text has: int64 (n,)."""
         return np.diff(self.starts)
 
 
-def shingle_sets(texts: Sequence[Sequence[str]]) -> ShingleSets:
+def shingle_sets(texts: Iterable[Sequence[str]]) -> ShingleSets:
     """Return the shingles of texts given as words.
 
     Each distinct word is hashed once; everything after is arithmetic on whole arrays. Shingles are told apart by
     their words themselves, not by hashes, so the sets are exact. A text of one word has that word as its shingle.
     """
     number: dict[str, int] = {}
-    counts = np.fromiter((len(words) for words in texts), np.int64, len(texts))
-    total = int(counts.sum())
-    ids = np.fromiter((number.setdefault(word, len(number) + 1) for words in texts for word in words), np.int64, total)
+    ids_read, counts_read = array("q"), array("q")
+    for words in texts:
+        counts_read.append(len(words))
+        ids_read.extend(number.setdefault(word, len(number) + 1) for word in words)
+    ids, counts = (np.array(read, np.int64) for read in (ids_read, counts_read))
     known = np.array([0, *map(_hash_word, number)], np.uint64)  # number 0 stands for no word
-    row = np.repeat(np.arange(len(texts)), counts)
+    row = np.repeat(np.arange(len(counts)), counts)
     alone = counts[row] == 1
-    follows = np.zeros(total, bool)
+    follows = np.zeros(len(ids), bool)
     follows[:-1] = row[1:] == row[:-1]
     next_ids = np.where(follows, np.append(ids[1:], 0), 0)[follows | alone]
     ids, row = ids[follows | alone], row[follows | alone]
@@ -114,8 +117,8 @@ def shingle_sets(texts: Sequence[Sequence[str]]) -> ShingleSets:
     hashes = _hash_pairs(known[codes >> 32], known[codes & 0xFFFFFFFF])
     cells = np.unique(row * max(len(codes), 1) + columns.ravel())
     rows, columns = np.divmod(cells, max(len(codes), 1))
-    starts = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=len(texts)), out=starts[1:])
+    starts = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=len(counts)), out=starts[1:])
     return ShingleSets(starts, columns, hashes)
 
 
