@@ -1,4 +1,4 @@
-"""The `textclf data` commands: check, stats, split."""
+"""The `textclf data` commands: check, stats, split; dedupe stands in a file of its own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from textclf.cli import tables
+from textclf.cli import data_dedupe, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
-app = typer.Typer(help="Check, count and split labelled articles.", no_args_is_help=True)
+app = typer.Typer(help="Check, count, split and dedupe labelled articles.", no_args_is_help=True)
+app.command()(data_dedupe.dedupe)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled .jsonl, .csv, .tsv or .parquet files.")]
 Labels = Annotated[

@@ -99,7 +99,7 @@ def find_reprints(texts: Sequence[str], groups: np.ndarray, *, threshold: float 
 
 def tied_articles(articles: Sequence[Article], *, threshold: float = 0.8, seed: int = 0) -> np.ndarray:
     """Return int64 (a,): the number of each article's cluster of articles that share copies; most stand alone."""
-    return find_reprints(*_rows(articles), threshold=threshold, seed=seed).ties()
+    return find_reprints(*rows_of(articles), threshold=threshold, seed=seed).ties()
 
 
 def seen_in_training(
@@ -117,13 +117,14 @@ def seen_in_training(
         For each held-out set bool (n,), one for each paragraph, in the order of `Examples.of`.
     """
     sets = [training, *held_out]
-    texts, groups = _rows([article for articles in sets for article in articles])
+    texts, groups = rows_of([article for articles in sets for article in articles])
     ends = np.cumsum([sum(len(article.paragraphs) for article in articles) for articles in sets])
     found = find_reprints(texts, groups, threshold=threshold, seed=seed).also_in(np.arange(len(texts)) < ends[0])
     return np.split(found, ends[:-1])[1:]
 
 
-def _rows(articles: Sequence[Article]) -> tuple[list[str], np.ndarray]:
+def rows_of(articles: Sequence[Article]) -> tuple[list[str], np.ndarray]:
+    """Return the n paragraphs of the articles and, as int64 (n,), the number of the article of each."""
     texts = [paragraph.text for article in articles for paragraph in article.paragraphs]
     counts = [len(article.paragraphs) for article in articles]
     return texts, np.repeat(np.arange(len(articles)), counts)
