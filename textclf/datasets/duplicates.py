@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textclf.datasets.shingles import ShingleSets, length_of, overlaps, shingle_sets, words_of
+from textclf.datasets.shingles import ShingleSets, ascending, length_of, overlaps, shingle_sets, words_of
 from textclf.errors import DataError
 
 FEWEST_WORDS = 8
 CUT_TO = 0.5  # a paragraph that was cut still has half of its shingles
 BANDS, ROWS = 42, 3  # a pair of Jaccard similarity 0.5 is looked at with probability 0.996; of 0.8, with 1 - 1e-13
-LARGEST_BUCKET = 500  # in a larger one each is compared with its neighbours and the first alone: no quadratic growth
+LARGEST_BUCKET = 200  # in a larger one each is compared with its neighbours and the first alone: no quadratic growth
 NEIGHBOURS = 20
 LEAST_AGREEMENT = 0.25  # of the MinHash values of a pair worth measuring; true near-copies lie far above
 
@@ -158,8 +158,11 @@ def _candidates(sets: ShingleSets, rows: np.ndarray, seed: int) -> np.ndarray:
         codes = [np.zeros(0, np.int64)]
         for first, second in _in_one_bucket(signatures[:, band * ROWS : (band + 1) * ROWS]):
             codes.append(first * len(rows) + second)
-        fresh = np.setdiff1d(np.concatenate(codes), found)
-        found = np.union1d(found, fresh[_agree(signatures, fresh)])
+        fresh = ascending(np.concatenate(codes))
+        fresh = fresh[
+            np.append(found, -1)[np.searchsorted(found, fresh)] != fresh
+        ]  # those that no earlier band has proposed
+        found = np.sort(np.concatenate([found, fresh[_agree(signatures, fresh)]]), kind="stable")
     return np.asarray(rows[np.stack(np.divmod(found, len(rows)), axis=1)])
 
 
@@ -192,6 +195,6 @@ def _agree(signatures: np.ndarray, codes: np.ndarray, *, at_once: int = 1 << 16)
 def _unique_pairs(parts: Sequence[np.ndarray], n: int) -> np.ndarray:
     """Return int64 (m, 2): each pair once, the lower number first, none of a thing with itself."""
     pairs = np.sort(np.concatenate(parts), axis=1)
-    codes = np.unique(pairs[:, 0] * max(n, 1) + pairs[:, 1])
+    codes = ascending(pairs[:, 0] * max(n, 1) + pairs[:, 1])
     pairs = np.stack(np.divmod(codes, max(n, 1)), axis=1)
     return np.asarray(pairs[pairs[:, 0] < pairs[:, 1]])

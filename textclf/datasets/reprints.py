@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from textclf.datasets.duplicates import Duplicates, connected, find_duplicates
+from textclf.datasets.shingles import ascending
 from textclf.records import Article
 
 ARTICLE_CUT_TO = 0.1  # an article may be cut down to its first paragraphs
@@ -142,7 +143,7 @@ def _incidence(paragraphs: Duplicates, of: np.ndarray, n: int) -> tuple[np.ndarr
     ends = np.concatenate([pairs[:, 0], pairs[:, 1], itself]), np.concatenate([pairs[:, 1], pairs[:, 0], itself])
     near = csr_array(coo_array((np.ones(len(ends[0]), np.int32), ends), shape=(w, w)))
     shown = ~paragraphs.short[paragraphs.wording]
-    cells = np.unique(paragraphs.wording[shown] * max(n, 1) + of[shown])
+    cells = ascending(paragraphs.wording[shown] * max(n, 1) + of[shown])
     where = np.divmod(cells, max(n, 1))
     return near, csr_array(coo_array((np.ones(len(cells), np.int32), where), shape=(w, n)))
 
