@@ -117,7 +117,7 @@ def dedupe(articles: Sequence[Article], *, unit: Unit = "both", threshold: float
 
 
 def copies_out(found: Duplicates, among: np.ndarray) -> np.ndarray:
-    """Return bool (n,): which of the texts that `among`, bool (n,), marks are kept; no two of them are a pair of `found`.
+    """Return bool (n,): which of the texts marked in `among`, bool (n,), are kept; no two are a pair of `found`.
 
     Every marked text that goes has a near-copy, or one of the same wording, among those kept.
     """
