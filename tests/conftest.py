@@ -42,7 +42,8 @@ def make_articles(n: int, *, seed: int = 0, uncertain: bool = True) -> list[Arti
             carried = tuple(name for name in LABELS if rng.random() < 0.35)
             words = [WORDS[name] for name in carried] + [FILLER[int(rng.integers(3))]]
             unsure = tuple(n for n in LABELS if n not in carried and uncertain and rng.random() < 0.1)
-            paragraphs.append(Paragraph(f"{' and '.join(words)} {rng.integers(100_000)}.", carried, unsure))
+            own = rng.integers(100_000)  # between any two phrases, so that paragraphs are no near-copies
+            paragraphs.append(Paragraph(f"{f' {own} and '.join(words)} {own}.", carried, unsure))
         articles.append(Article(f"article-{number:03d}", tuple(paragraphs), title=f"Headline {number}"))
     return articles
 

@@ -18,9 +18,9 @@ from textclf.errors import DataError, TextclfWarning
 from textclf.evaluate import evaluate, evaluate_against
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
-from textclf.records import Article, Paragraph
+from textclf.records import Article, Examples, Paragraph
 from textclf.thresholds import NEVER
-from textclf.train import out_of_fold, train
+from textclf.train import fold_groups, out_of_fold, train
 
 Write = Callable[..., Path]
 
@@ -119,18 +119,36 @@ def test_an_article_in_two_splits_is_refused(tmp_path: Path, write_jsonl: Write)
         assert f"article article-{number:03d}: this article also stands in {whole}" in str(caught.value)
 
 
-def test_copied_paragraphs_are_warned_of(tmp_path: Path, write_jsonl: Write) -> None:
+@pytest.mark.parametrize("edit", [lambda text: text, lambda text: f"TERHAN (Wire) - {text.upper()[:-1]}, again!"])
+def test_copied_paragraphs_are_warned_of(tmp_path: Path, write_jsonl: Write, edit: Callable[[str], str]) -> None:
     training = make_articles(20)
-    copy = Article("other", (training[3].paragraphs[0], Paragraph("something new")))
+    longest = max((p.text for a in training for p in a.paragraphs), key=len)
+    copy = Article("other", (Paragraph(edit(longest)), Paragraph("something new")))
     files = {"train": str(write_jsonl(training)), "test": str(write_jsonl([copy], "test.jsonl"))}
-    with pytest.warns(TextclfWarning, match=r"1 paragraph\(s\) of test stand word for word .*other"):
+    with pytest.warns(TextclfWarning, match=r"1 paragraph\(s\) of test, 50.0%, are near-copies.*other.*data dedupe"):
         run(tmp_path, settings(Path(), data=files))
+
+
+def test_folds_keep_copied_articles_together() -> None:
+    articles = make_articles(12)
+    copies = [Article(f"copy-{a.article_id}", a.paragraphs[:-1] or a.paragraphs) for a in articles[:6]]
+    examples = Examples.of([*articles, *copies], LabelSet.of(LABELS))
+    groups = fold_groups(examples)
+    tied = [set(groups[examples.groups == i]) for i in range(18)]
+    assert all(len(each) == 1 for each in tied)
+    assert tied[:6] == tied[12:]
+    assert len(set.union(*tied)) == 12
+
+
+def test_folds_fall_back_on_articles_when_copies_tie_everything() -> None:
+    text = "the very same paragraph of more than eight words stands here"
+    examples = Examples.of([Article(str(i), (Paragraph(text),)) for i in range(4)], LabelSet.of(LABELS))
+    assert fold_groups(examples).tolist() == [0, 1, 2, 3]
 
 
 def test_out_of_fold_probabilities_come_from_models_that_did_not_see_the_article() -> None:
     """Where every article has a word of its own that tells its label, only a leak could learn it."""
     from textclf.models.tfidf import TfidfOptions
-    from textclf.records import Examples
 
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(60), 4)

@@ -21,7 +21,12 @@ MAX_COMBINATIONS = 50  # the most frequent ones; rarer ones are balanced through
 
 
 def split_articles(
-    articles: Sequence[Article], shares: Mapping[str, float], labels: LabelSet, *, seed: int
+    articles: Sequence[Article],
+    shares: Mapping[str, float],
+    labels: LabelSet,
+    *,
+    seed: int,
+    tied: Sequence[int] | np.ndarray | None = None,
 ) -> dict[str, list[Article]]:
     """Split articles into named parts whose labels and label combinations are alike.
 
@@ -30,23 +35,40 @@ def split_articles(
         shares: The share of each part, such as ``{"train": 0.8, "test": 0.2}``; they must sum to 1.
         labels: The labels to balance.
         seed: The same seed gives the same split.
+        tied: (articles,): a number for each; articles of the same number go to one part together. See
+            `textclf.datasets.reprints.tied_articles`. None: each goes by itself.
 
     Raises:
-        DataError: When shares are no shares, or there are fewer articles than parts.
+        DataError: When shares are no shares, or there are fewer articles, or clusters of tied ones, than parts.
     """
     if not shares or not all(share > 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
         given = ", ".join(f"{name}={share}" for name, share in shares.items())
         raise DataError(f"shares must be above 0 and sum to 1; given: {given}")
     if len(articles) < len(shares):
         raise DataError(f"{len(articles)} article(s) cannot fill {len(shares)} parts; one each is needed")
-    ordered = sorted(articles, key=lambda article: article.article_id)
-    examples = Examples.of(ordered, labels)
-    parts = assign_groups(strata(examples.targets, examples.groups), list(shares.values()), seed=seed)
-    chosen = {article.article_id: int(part) for article, part in zip(ordered, parts, strict=True)}
+    order = sorted(range(len(articles)), key=lambda i: articles[i].article_id)
+    examples = Examples.of([articles[i] for i in order], labels)
+    clusters = _in_order_of_appearance(np.arange(len(order)) if tied is None else np.asarray(tied)[order])
+    sizes = np.bincount(clusters)
+    if len(sizes) < len(shares):
+        raise DataError(
+            f"{len(articles)} articles make only {len(sizes)} cluster(s) that share no text, which cannot fill "
+            f"{len(shares)} parts; take copies out first, or split without regard to them"
+        )
+    parts = assign_groups(
+        strata(examples.targets, clusters[examples.groups]), list(shares.values()), seed=seed, sizes=sizes
+    )[clusters]
+    chosen = {articles[i].article_id: int(part) for i, part in zip(order, parts, strict=True)}
     return {
         name: [article for article in articles if chosen[article.article_id] == part]
         for part, name in enumerate(shares)
     }
+
+
+def _in_order_of_appearance(numbers: np.ndarray) -> np.ndarray:
+    """Number things anew from 0, in the order in which each number first comes."""
+    _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[which.ravel()])
 
 
 def article_folds(targets: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
@@ -54,7 +76,7 @@ def article_folds(targets: np.ndarray, groups: np.ndarray, *, n_folds: int, seed
 
     Args:
         targets: float32 (n, k): 1, 0 or NaN.
-        groups: (n,): the article of each row.
+        groups: (n,): the article of each row, or its cluster of tied articles.
         n_folds: How many folds, at least 2.
         seed: The same seed gives the same folds.
 
@@ -80,7 +102,9 @@ def strata(targets: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return table
 
 
-def assign_groups(table: np.ndarray, shares: Sequence[float], *, seed: int, rounds: int = 20) -> np.ndarray:
+def assign_groups(
+    table: np.ndarray, shares: Sequence[float], *, seed: int, rounds: int = 20, sizes: np.ndarray | None = None
+) -> np.ndarray:
     """Return int64 (g,): the part of each group, so that each part holds its share of every stratum.
 
     Args:
@@ -88,10 +112,12 @@ def assign_groups(table: np.ndarray, shares: Sequence[float], *, seed: int, roun
         shares: The wanted share of each part, summing to 1.
         seed: Breaks ties; the same seed gives the same parts.
         rounds: The most passes of the local search.
+        sizes: (g,): how many articles each group holds; None means one each.
     """
     rng = np.random.default_rng(seed)
     n_groups = len(table)
-    table = np.column_stack([np.ones(n_groups), table])  # the number of articles is a stratum too
+    articles = np.ones(n_groups) if sizes is None else sizes
+    table = np.column_stack([articles, table])  # the number of articles is a stratum too
     totals = table.sum(axis=0)
     wanted = np.outer(shares, totals)
     scale = 1.0 / np.sqrt(totals + 1.0)  # a rare stratum's misfit weighs more than a common one's
@@ -100,17 +126,17 @@ def assign_groups(table: np.ndarray, shares: Sequence[float], *, seed: int, roun
     rarity = (table / (totals + 1e-9)).max(axis=1)
     order = np.lexsort((rng.random(n_groups), -rarity))
     parts = np.zeros(n_groups, dtype=np.int64)
-    sizes = np.zeros(len(shares), dtype=np.int64)
+    filled = np.zeros(len(shares), dtype=np.int64)
     for left, group in zip(range(n_groups, 0, -1), order, strict=True):
         cost = np.square(gaps - weights[group]).sum(axis=1) - np.square(gaps).sum(axis=1)
-        if left <= (sizes == 0).sum():  # as many groups left as empty parts: fill those
-            cost[sizes > 0] = np.inf
+        if left <= (filled == 0).sum():  # as many groups left as empty parts: fill those
+            cost[filled > 0] = np.inf
         part = int(np.argmin(cost))
         parts[group] = part
-        sizes[part] += 1
+        filled[part] += 1
         gaps[part] -= weights[group]
     for _ in range(rounds):
-        if not _improve(parts, sizes, gaps, weights, rng):
+        if not _improve(parts, filled, gaps, weights, rng):
             break
     return parts
 

@@ -16,6 +16,7 @@ from textclf.bundle import CARD, check_replaceable, load_bundle, save_bundle
 from textclf.config import Config, ThresholdSettings
 from textclf.datasets import Checked, check_labelled, shared_articles
 from textclf.datasets.raw import raise_faults
+from textclf.datasets.reprints import find_reprints, seen_in_training
 from textclf.errors import DataError, TextclfWarning
 from textclf.evaluate import Evaluation, summarise
 from textclf.files import check_writable
@@ -158,7 +159,7 @@ def fit(
 def out_of_fold(
     *, kind: str, options: Options, labels: LabelSet, examples: Examples, n_folds: int, seed: int
 ) -> np.ndarray:
-    """Return float32 (n, k): each paragraph's probabilities from a model that saw nothing of its article.
+    """Return float32 (n, k): each paragraph's probabilities from a model that saw nothing of its article, nor copies.
 
     Raises:
         DataError: When there are fewer than two articles.
@@ -166,8 +167,9 @@ def out_of_fold(
     n_articles = len(np.unique(examples.groups))
     if n_articles < 2:
         raise DataError("thresholds are fitted on held-out articles, and there is only one; give at least two")
-    n_folds = min(n_folds, n_articles)
-    folds = article_folds(examples.targets, examples.groups, n_folds=n_folds, seed=seed)
+    groups = fold_groups(examples)
+    n_folds = min(n_folds, len(np.unique(groups)))
+    folds = article_folds(examples.targets, groups, n_folds=n_folds, seed=seed)
     probabilities = np.zeros(examples.targets.shape, dtype=np.float32)
     for fold in range(n_folds):
         log.info("fold %d of %d, for thresholds", fold + 1, n_folds)
@@ -175,6 +177,17 @@ def out_of_fold(
         part = get_kind(kind)(labels, options, seed=seed).fit(rest.texts, rest.targets)
         probabilities[rows] = part.predict_proba([examples.texts[row] for row in rows])
     return probabilities
+
+
+def fold_groups(examples: Examples) -> np.ndarray:
+    """Return int64 (n,): the cluster of tied articles of each row, to be kept in one fold.
+
+    Where copies tie more than half of the rows together, folds by cluster would leave too little to train on, and
+    each article stands by itself.
+    """
+    groups = np.unique(examples.groups, return_inverse=True)[1].reshape(len(examples))
+    tied = find_reprints(examples.texts, groups).ties()[groups]
+    return groups if np.bincount(tied).max() > len(tied) / 2 else tied
 
 
 def read_splits(config: Config) -> dict[str, list[Article]]:
@@ -197,19 +210,23 @@ def read_splits(config: Config) -> dict[str, list[Article]]:
 
 
 def warn_of_copies(splits: Mapping[str, Sequence[Article]]) -> None:
-    """Warn of paragraphs that stand word for word in training and in another split."""
-    known = {" ".join(p.text.split()) for article in splits["train"] for p in article.paragraphs}
-    for name, articles in splits.items():
-        if name == "train":
+    """Warn of paragraphs in another split that are near-copies of training paragraphs."""
+    names = [name for name in splits if name != "train"]
+    if not names:
+        return
+    for name, seen in zip(names, seen_in_training(splits["train"], *(splits[n] for n in names)), strict=True):
+        if not seen.any():
             continue
-        copies = [a.article_id for a in articles for p in a.paragraphs if " ".join(p.text.split()) in known]
-        if copies:
-            warnings.warn(
-                f"{len(copies)} paragraph(s) of {name} stand word for word in the training data (articles "
-                f"{', '.join(dict.fromkeys(copies))[:200]}); scores on them flatter. Take them out of one side",
-                TextclfWarning,
-                stacklevel=2,
-            )
+        of = [article.article_id for article in splits[name] for _ in article.paragraphs]
+        articles = list(dict.fromkeys(article_id for article_id, copied in zip(of, seen, strict=True) if copied))
+        more = f" and {len(articles) - 5} more" if len(articles) > 5 else ""
+        warnings.warn(
+            f"{seen.sum()} paragraph(s) of {name}, {seen.mean():.1%}, are near-copies of training paragraphs (in "
+            f"{', '.join(articles[:5])}{more}); scores on them flatter. See them with `textclf data dedupe`, which "
+            f"also takes them out, or split again with `textclf data split`, which keeps copies on one side",
+            TextclfWarning,
+            stacklevel=2,
+        )
 
 
 def check_trainable(labels: LabelSet, targets: np.ndarray) -> list[int]:

@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from textclf.cli import data_agreement, data_convert, data_map, tables
+from textclf.cli import data_agreement, data_convert, data_dedupe, data_map, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
 app = typer.Typer(
-    help="Check, convert, map, count and split labelled articles; measure agreement.", no_args_is_help=True
+    help="Check, convert, map, dedupe and split labelled articles; measure agreement.", no_args_is_help=True
 )
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Labelled files or folders of any known format.")]
@@ -65,9 +66,13 @@ def split(
     ] = "train=0.7,validation=0.15,test=0.15",
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same split.")] = 13,
     labels: Labels = None,
+    ignore_duplicates: Annotated[
+        bool, typer.Option("--ignore-duplicates", help="Let articles that share copied text part ways.")
+    ] = False,
 ) -> None:
-    """Split a labelled file by article, balanced over labels and their combinations."""
+    """Split a labelled file by article, balanced over labels and their combinations, copies on one side."""
     from textclf.datasets import read_labelled
+    from textclf.datasets.reprints import tied_articles
     from textclf.files import WriteError, written_aside
     from textclf.splits import split_articles
 
@@ -76,7 +81,8 @@ def split(
         raise DataError("which labels to balance? Give --labels FILE (a YAML list of names)")
     wanted = parse_shares(shares)
     articles = read_labelled(file, allowed)
-    parts = split_articles(articles, wanted, allowed, seed=seed)
+    tied = None if ignore_duplicates else tied_articles(articles)
+    parts = split_articles(articles, wanted, allowed, seed=seed, tied=tied)
     present = [str(out / f"{name}.jsonl") for name in parts if (out / f"{name}.jsonl").exists()]
     if present:
         raise WriteError(f"{', '.join(present)} is there already; nothing was written. Choose another --out")
@@ -85,9 +91,24 @@ def split(
             lines = (json.dumps(article.to_json(), ensure_ascii=False) + "\n" for article in part)
             aside.write_text("".join(lines), encoding="utf-8")
     tables.show_stats({str(out / f"{name}.jsonl"): part for name, part in parts.items()}, allowed)
+    if tied is not None:
+        typer.echo(describe_ties(tied), err=True)
+
+
+def describe_ties(tied: np.ndarray) -> str:
+    """Say how many articles were kept together because they share copied text, given the cluster of each."""
+    sizes = np.bincount(tied)
+    sizes = sizes[sizes > 1]
+    if not len(sizes):
+        return "no article shares copied text with another"
+    return (
+        f"{sizes.sum()} of {len(tied)} articles share copied text with another; their {len(sizes)} cluster(s), the "
+        f"largest of {sizes.max()} articles, were each kept in one part (see them with: textclf data dedupe)"
+    )
 
 
 app.command()(data_convert.convert)
+app.command()(data_dedupe.dedupe)
 app.command("map")(data_map.map_labels)
 app.command("agreement")(data_agreement.agreement)
 
