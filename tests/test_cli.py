@@ -141,7 +141,7 @@ def test_predict_to_parquet_and_csv(project: Path, run: Run, tmp_path: Path) -> 
     names = ["article_id", "paragraph", "sentence", "text", "labels", "scores", "windows", "start", "end"]
     assert table.column_names == names
     assert len(table) > 30
-    assert (tmp_path / "out.csv").read_text().startswith("article_id,paragraph,text,labels,scores")
+    assert (tmp_path / "out.csv").read_text().startswith(",".join(names) + "\n")
 
 
 def test_predict_reads_standard_input(project: Path) -> None:
