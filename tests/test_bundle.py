@@ -76,9 +76,8 @@ def test_a_bundle_from_before_windows_and_contexts_is_loaded(
 ) -> None:
     old = tmp_path / "old"
     subprocess.run(["cp", "-r", str(bundles(kind)), str(old)], check=True)
-    card, manifest = (
-        json.loads((old / name).read_text(encoding="utf-8")) for name in ("textclf.json", "manifest.json")
-    )
+    card = json.loads((old / "textclf.json").read_text(encoding="utf-8"))
+    manifest = json.loads((old / "manifest.json").read_text(encoding="utf-8"))
     del card["config"]["data"]["context"]
     for name in ("long_texts", "overlap"):
         card["config"]["model"]["options"].pop(name, None)
