@@ -127,6 +127,10 @@ def test_a_model_without_a_card_reads_the_text_alone() -> None:
 def test_contexts_must_be_as_many_as_texts() -> None:
     with pytest.raises(DataError, match="1 contexts were given for 2 texts"):
         make().predict_proba(["a", "b"], ["c"])
+    with pytest.raises(DataError, match="put a single context in a list"):
+        make().predict_proba(["a"], "c")
+    with pytest.raises(DataError, match="context 0 is no text but NoneType"):
+        make().predict_proba(["a"], [None])  # type: ignore[list-item]
 
 
 def held_out(n: int = 200) -> tuple[Examples, np.ndarray]:

@@ -64,12 +64,7 @@ class Labeller:
         Raises:
             DataError: When `texts` is one string, an item is no string, or there are not as many contexts.
         """
-        if isinstance(texts, str):
-            raise DataError("predict_proba takes a list of texts; put a single text in a list: [text]")
-        texts = list(texts)
-        for row, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise DataError(f"text {row} is no text but {type(text).__name__}: {text!r:.60}")
+        texts, contexts = as_texts(texts, what="text"), None if contexts is None else as_texts(contexts, what="context")
         if contexts is not None and len(contexts) != len(texts):
             raise DataError(f'{len(contexts)} contexts were given for {len(texts)} texts; give one each, or ""')
         longest = max(map(len, texts), default=0)
@@ -136,6 +131,21 @@ class Labeller:
                     start=passage.start,
                     end=passage.end,
                 )
+
+
+def as_texts(given: Sequence[str], *, what: str) -> list[str]:
+    """Return texts (or contexts) as a list.
+
+    Raises:
+        DataError: When they are one string, or an item is no string.
+    """
+    if isinstance(given, str):
+        raise DataError(f"predict_proba takes a list of {what}s; put a single {what} in a list: [{what}]")
+    texts = list(given)
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"{what} {row} is no text but {type(text).__name__}: {text!r:.60}")
+    return texts
 
 
 def readable(text: str) -> str:

@@ -17,7 +17,7 @@ from pydantic import Field
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.batching import BATCH_TOKENS, batches_by_length
+from textclf.models.batching import BATCH_TOKENS, WINDOW, batches_by_length
 from textclf.models.encoders import (
     MINILM,
     find_encoder,
@@ -125,17 +125,17 @@ class Finetuned(Kind):
         for part in passes(texts):
             beside = None if contexts is None else contexts[part]
             rows, owners = windows_of(self.tokenizer, texts[part], beside, long_texts=how, overlap=overlap)
-            logits[part] = pool_windows(self._logits_of(rows), owners, how=how)
+            logits[part] = pool_windows(self._logits_of(rows, show=len(texts) <= WINDOW), owners, how=how)
         return logits
 
-    def _logits_of(self, rows: Sequence[Row]) -> np.ndarray:
-        """Return float32 (rows, k), in batches of like length."""
+    def _logits_of(self, rows: Sequence[Row], *, show: bool) -> np.ndarray:
+        """Return float32 (rows, k), in batches of like length, with a bar of their own or none."""
         import torch
 
         logits = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
         batches = batches_by_length([len(row["input_ids"]) for row in rows], max_tokens=BATCH_TOKENS)
         with torch.inference_mode():
-            for batch in track(batches, what="predicting"):
+            for batch in track(batches, what="predicting") if show else batches:
                 inputs = self.tokenizer.pad([rows[i] for i in batch], return_tensors="pt")
                 output = self.model(**inputs.to(self.model.device))
                 logits[batch] = output.logits.float().cpu().numpy()
