@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import signal
@@ -67,6 +68,26 @@ def bundle(tmp_path: Path, bundles: Callable[[str], Path]) -> Path:
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(bundles("tfidf")), str(copy)], check=True)
     return copy
+
+
+@pytest.mark.parametrize("kind", ["tfidf", "finetuned"])
+def test_a_bundle_from_before_windows_and_contexts_is_loaded(
+    kind: str, bundles: Callable[[str], Path], tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    subprocess.run(["cp", "-r", str(bundles(kind)), str(old)], check=True)
+    card = json.loads((old / "textclf.json").read_text(encoding="utf-8"))
+    manifest = json.loads((old / "manifest.json").read_text(encoding="utf-8"))
+    del card["config"]["data"]["context"]
+    for name in ("long_texts", "overlap"):
+        card["config"]["model"]["options"].pop(name, None)
+    content = json.dumps(card).encode()
+    (old / "textclf.json").write_bytes(content)
+    manifest["textclf.json"] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (old / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    model = load_bundle(old)
+    assert model.context == "none"
+    np.testing.assert_array_equal(model.predict_proba(TEXTS), load_bundle(bundles(kind)).predict_proba(TEXTS))
 
 
 @pytest.mark.parametrize("kind", ["tfidf", "frozen_encoder", "finetuned"])

@@ -138,9 +138,10 @@ def test_predict_to_parquet_and_csv(project: Path, run: Run, tmp_path: Path) -> 
         code, _, _ = run("predict", project / "runs/tfidf", project / "data/test.jsonl", "--out", tmp_path / name)
         assert code == 0
     table = pq.read_table(tmp_path / "out.parquet")
-    assert table.column_names == ["article_id", "paragraph", "text", "labels", "scores"]
+    names = ["article_id", "paragraph", "sentence", "text", "labels", "scores", "windows", "start", "end"]
+    assert table.column_names == names
     assert len(table) > 30
-    assert (tmp_path / "out.csv").read_text().startswith("article_id,paragraph,text,labels,scores")
+    assert (tmp_path / "out.csv").read_text().startswith(",".join(names) + "\n")
 
 
 def test_predict_reads_standard_input(project: Path) -> None:
@@ -154,6 +155,32 @@ def test_predict_pretty_is_for_reading(project: Path, run: Run) -> None:
     assert code == 0
     assert "[fight " in out
     assert WORDS["talk"] in " ".join(out.split())
+
+
+def test_predict_can_label_sentence_by_sentence(project: Path, run: Run, tmp_path: Path) -> None:
+    article = tmp_path / "a.txt"
+    article.write_text(f"{WORDS['fight'].capitalize()}. {WORDS['talk'].capitalize()}.\n", encoding="utf-8")
+    code, out, err = run("predict", project / "runs/tfidf", article, "--unit", "sentence")
+    assert code == 0
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [(r["sentence"], r["labels"]) for r in records] == [(0, ["fight"]), (1, ["talk"])]
+    assert "2 sentences of 1 articles" in err
+    code, out, _ = run("predict", project / "runs/tfidf", article, "--unit", "sentence", "--pretty", "--language", "es")
+    assert out.count("[") == 2
+    code, _, err = run("predict", project / "runs/tfidf", article, "--unit", "word")
+    assert code == 1
+    assert "unit 'word' is not known; it must be one of paragraph, sentence" in err
+
+
+def test_pretty_says_when_a_paragraph_was_read_in_windows(capsys: pytest.CaptureFixture[str]) -> None:
+    from textclf.cli.tables import show_labelled
+    from textclf.records import LabelledPassage
+
+    passages = [LabelledPassage("a", row, "Text.", (), {}, windows=windows) for row, windows in enumerate((1, 3))]
+    show_labelled(passages, None)  # type: ignore[arg-type]
+    shown = capsys.readouterr().out
+    assert "[–]  read in 3 windows" in shown
+    assert shown.count("windows") == 1
 
 
 def test_data_check_lists_every_fault(project: Path, run: Run, tmp_path: Path) -> None:

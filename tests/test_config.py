@@ -121,6 +121,7 @@ def test_missing_files_are_each_named(project: Path):
         ("evaluation.resample=500", "did you mean 'resamples'"),
         ("evaluation.resamples=5", "greater than or equal to 100; given: 5"),
         ("data.validaton=train.jsonl", "did you mean 'validation'"),
+        ("data.context=headline", "data.context: input should be 'none', 'title', 'previous' or 'both'"),
         ("data.train=[]", "data.train"),
         ("data.train=''", "data.train"),
         ("data.train=", "data.train"),

@@ -9,7 +9,8 @@ import pytest
 from tests.models import make_encoder
 from textclf.errors import MissingExtraError, ModelError, import_extra
 from textclf.models import encoders
-from textclf.models.encoders import MINILM, Packaged, find_encoder, load_tokenizer, tokenize
+from textclf.models.encoders import MINILM, Packaged, find_encoder, load_tokenizer
+from textclf.models.windows import tokenize
 
 
 @pytest.fixture(autouse=True)
@@ -77,22 +78,6 @@ def test_fixed_truncation_and_padding_are_undone(tmp_path: Path) -> None:
     short, long = tokenize(tokenizer, ["shells fell", "shells " * 500])
     assert len(short["input_ids"]) == 4
     assert len(long["input_ids"]) == 64
-
-
-def test_a_ten_megabyte_text_is_cut_before_tokenizing(tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(make_encoder(tmp_path / "mine"), max_length=64)
-    seen: list[int] = []
-
-    class Spy:
-        model_max_length = 64
-
-        def __call__(self, texts: list[str], **options: object) -> dict[str, list[list[int]]]:
-            seen.extend(map(len, texts))
-            return dict(tokenizer(texts, **options))
-
-    (row,) = tokenize(Spy(), ["shells " * 1_500_000])
-    assert seen == [64 * encoders.CHARACTERS_PER_TOKEN]
-    assert row["input_ids"] == tokenize(tokenizer, ["shells " * 1_000])[0]["input_ids"]
 
 
 def test_a_damaged_encoder_is_refused(tmp_path: Path) -> None:

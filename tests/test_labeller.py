@@ -12,7 +12,7 @@ from textclf.calibration import Calibration, LabelMap
 from textclf.errors import DataError, TextclfWarning
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
-from textclf.records import MAX_CHARACTERS, Examples
+from textclf.records import MAX_CHARACTERS, Article, Examples, Paragraph
 from textclf.thresholds import NEVER
 
 
@@ -81,6 +81,56 @@ def test_an_article_is_labelled_paragraph_by_paragraph() -> None:
     labelled = make().label(read_article("A headline of b\n\naaaa.\n\nbbbb.\n"))
     assert [(p.paragraph, p.labels, p.text) for p in labelled] == [(0, ("a",), "aaaa."), (1, ("b",), "bbbb.")]
     assert labelled[0].scores == {"a": 0.8, "b": 0.0}
+
+
+class InContext(Counting):
+    """A predictor that counts letters in the context too, and reads three characters at a time."""
+
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
+        self.contexts = contexts
+        given = [""] * len(texts) if contexts is None else contexts
+        return super().predict_proba([text + context for text, context in zip(texts, given, strict=True)])
+
+    def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
+        return [max(1, -(-len(text) // 3)) for text in texts]
+
+
+def in_context(setting: str) -> Labeller:
+    card = {"config": {"data": {"context": setting}}}
+    return Labeller(InContext(), Calibration((LabelMap(), LabelMap())), np.array([0.5, 0.5]), card=card)
+
+
+@pytest.mark.parametrize(
+    ("setting", "contexts"),
+    [("none", None), ("title", ["T", "T"]), ("previous", ["", "aaaa."]), ("both", ["T", "aaaa.\nT"])],
+)
+def test_a_model_reads_the_context_it_was_trained_with(setting: str, contexts: list[str] | None) -> None:
+    model = in_context(setting)
+    article = Article("x", (Paragraph("aaaa.", start=0, end=5), Paragraph("bb.")), title="T")
+    labelled = model.label(article)
+    assert model.context == setting
+    assert model.predictor.contexts == contexts  # type: ignore[attr-defined]
+    assert [(p.windows, p.start, p.end) for p in labelled] == [(2, 0, 5), (1, None, None)]
+
+
+def test_a_blank_text_is_not_read_for_its_context() -> None:
+    p = in_context("title").predict_proba([" ", "ab"], ["aaaa", "a\ud800"])
+    assert (p[0] == 0).all()
+    assert p[1].tolist() == [0.5, 0.25]
+
+
+def test_a_model_without_a_card_reads_the_text_alone() -> None:
+    assert make().context == "none"
+    assert make().count_windows(["a" * 10_000]) == [1]
+
+
+def test_contexts_must_be_as_many_as_texts() -> None:
+    with pytest.raises(DataError, match="1 contexts were given for 2 texts"):
+        make().predict_proba(["a", "b"], ["c"])
+    with pytest.raises(DataError, match="put a single context in a list"):
+        make().predict_proba(["a"], "c")
+    with pytest.raises(DataError, match="context 0 is no text but NoneType"):
+        make().predict_proba(["a"], [None])  # type: ignore[list-item]
 
 
 def held_out(n: int = 200) -> tuple[Examples, np.ndarray]:

@@ -13,7 +13,16 @@ from tests.conftest import DATA, LABELS, make_articles
 from tests.props import quick
 from textclf.errors import ConfigError, DataError, MissingExtraError, TextclfError, did_you_mean, import_extra
 from textclf.labels import LabelSet
-from textclf.records import Article, Examples, LabelledPassage, Paragraph
+from textclf.records import (
+    PREVIOUS_CHARACTERS,
+    TITLE_CHARACTERS,
+    Article,
+    ContextSetting,
+    Examples,
+    LabelledPassage,
+    Paragraph,
+    Passage,
+)
 
 
 def test_labels_are_columns_in_the_order_given():
@@ -163,6 +172,41 @@ def test_examples_flatten_articles_in_order(labels: LabelSet):
     assert [chosen.article_ids[g] for g in chosen.groups] == [examples.article_ids[examples.groups[i]] for i in (4, 1)]
 
 
+def test_passages_know_their_place_and_what_stands_around_them() -> None:
+    article = Article("x", (Paragraph("One.", start=3, end=7), Paragraph("Two.")), title="A headline")
+    first, second = article.passages()
+    assert (first.paragraph, first.start, first.end, first.previous, first.title) == (0, 3, 7, "", "A headline")
+    assert (second.paragraph, second.start, second.previous) == (1, None, "One.")
+
+
+@pytest.mark.parametrize(
+    ("setting", "contexts"),
+    [
+        ("none", None),
+        ("title", ["Headline", "Headline"]),
+        ("previous", ["", "One."]),
+        ("both", ["Headline", "One.\nHeadline"]),
+    ],
+)
+def test_examples_hold_the_context_asked_for(setting: ContextSetting, contexts: list[str] | None, labels: LabelSet):
+    article = Article("x", (Paragraph("One."), Paragraph("Two.")), title=" Headline ")
+    examples = Examples.of([article], labels, context=setting)
+    assert examples.contexts == contexts
+    assert examples.take([1]).contexts == (contexts and contexts[1:])
+
+
+def test_of_a_long_context_the_title_keeps_its_beginning_and_the_paragraph_its_end():
+    title, previous = "begin " + "word " * 200, "word " * 400 + "end"
+    context = Passage("x", 1, "text", title=title, previous=previous).context("both")
+    kept_previous, kept_title = context.split("\n")
+    assert kept_previous.endswith("word end")
+    assert kept_title.startswith("begin word")
+    assert len(kept_previous) <= PREVIOUS_CHARACTERS
+    assert len(kept_title) <= TITLE_CHARACTERS
+    assert set(context.split()) == {"begin", "word", "end"}  # no word is cut in two
+    assert Passage("x", 1, "text", title="a" * 1_000).context("title") == "a" * TITLE_CHARACTERS
+
+
 def test_no_articles_make_no_rows(labels: LabelSet):
     examples = Examples.of([], labels)
     assert len(examples) == 0
@@ -178,7 +222,10 @@ def test_a_labelled_passage_writes_the_promised_record():
         "text": "a",
         "labels": ["fight"],
         "scores": {"fight": 0.9, "talk": 0.1},
+        "windows": 1,
     }
+    placed = LabelledPassage("x", 2, "a", (), {}, windows=3, sentence=0, start=0, end=1)
+    assert list(placed.to_json())[5:] == ["windows", "sentence", "start", "end"]
 
 
 def test_a_missing_extra_gives_the_install_line():

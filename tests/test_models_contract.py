@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import LABELS, make_articles
+from tests.conftest import LABELS, WORDS, make_articles
 from tests.models import TINY_OPTIONS, make_encoder
 from textclf.calibration import log_odds, sigmoid
+from textclf.errors import TextclfWarning
 from textclf.labels import LabelSet
-from textclf.models.interface import TakesCalibration, Trainable
+from textclf.models.interface import CountsWindows, HeldOut, TakesCalibration, Trainable
 from textclf.models.registry import KINDS, get_kind
 from textclf.records import Examples
 
@@ -149,6 +152,83 @@ def test_logits_scaled_in_the_weights_equal_platt_scaling(trained: Trainable, tm
     wanted = sigmoid(slopes * log_odds(model.predict_proba(HELD_OUT.texts)) + intercepts)
     model.scale_logits(slopes, intercepts)
     np.testing.assert_allclose(model.predict_proba(HELD_OUT.texts), wanted, atol=1e-4)
+
+
+def beside(texts: list[str], contexts: list[str] | None = None) -> list[str]:
+    """Give each text a context: those given, or in turn none, a short one and one far too long."""
+    given = contexts or ["", "envoys met the elders.", "rain fell on the market all week. " * 30]
+    return [given[row % len(given)] for row in range(len(texts))]
+
+
+@pytest.fixture(scope="module")
+def trained_in_context(kind: str, encoder: Path) -> Trainable:
+    with quiet_of_contexts():
+        return make(kind, encoder).fit(TRAINING.texts, TRAINING.targets, contexts=beside(TRAINING.texts))
+
+
+def quiet_of_contexts() -> warnings.catch_warnings[None]:
+    """A kind that reads no contexts says so; here that is no error."""
+    return warnings.catch_warnings(action="ignore", category=TextclfWarning)
+
+
+def test_with_contexts_too_rows_keep_their_order_and_neighbours_change_nothing(trained_in_context: Trainable) -> None:
+    texts = [*HELD_OUT.texts, "word " * 200, ".", ""]
+    contexts = beside(texts)
+    together = trained_in_context.predict_proba(texts, contexts)
+    assert together.shape == (len(texts), 3)
+    assert np.isfinite(together).all()
+    one_by_one = [trained_in_context.predict_proba([t], [c]) for t, c in zip(texts, contexts, strict=True)]
+    order = np.random.default_rng(0).permutation(len(texts))
+    shuffled = trained_in_context.predict_proba([texts[i] for i in order], [contexts[i] for i in order])
+    np.testing.assert_allclose(np.concatenate(one_by_one), together, atol=1e-5)
+    np.testing.assert_allclose(shuffled, together[order], atol=1e-5)
+    assert trained_in_context.predict_proba([], []).shape == (0, 3)
+
+
+def test_no_context_and_an_empty_one_are_the_text_alone(trained_in_context: Trainable) -> None:
+    plain = trained_in_context.predict_proba(HELD_OUT.texts)
+    np.testing.assert_array_equal(trained_in_context.predict_proba(HELD_OUT.texts, None), plain)
+    np.testing.assert_array_equal(trained_in_context.predict_proba(HELD_OUT.texts, [""] * len(HELD_OUT)), plain)
+
+
+def test_training_with_empty_contexts_is_training_without(kind: str, encoder: Path, trained: Trainable) -> None:
+    again = make(kind, encoder).fit(TRAINING.texts, TRAINING.targets, contexts=[""] * len(TRAINING))
+    np.testing.assert_array_equal(again.predict_proba(HELD_OUT.texts), trained.predict_proba(HELD_OUT.texts))
+
+
+def test_with_contexts_too_it_predicts_the_same_when_loaded(trained_in_context: Trainable, tmp_path: Path) -> None:
+    model, contexts = trained_in_context, beside(HELD_OUT.texts)
+    model.save(tmp_path)
+    loaded = type(model).load(tmp_path, LABEL_SET, model.options, seed=0)  # type: ignore[attr-defined]
+    wanted = model.predict_proba(HELD_OUT.texts, contexts)
+    np.testing.assert_allclose(loaded.predict_proba(HELD_OUT.texts, contexts), wanted, atol=1e-6)
+
+
+def test_what_only_the_context_says_is_learned_or_said_to_be_lost(kind: str, encoder: Path) -> None:
+    texts, contexts = ["rain fell on the market"] * 96, beside([""] * 96, [WORDS["fight"], WORDS["move"], ""])
+    targets = np.zeros((96, 3), dtype=np.float32)
+    targets[::3, 0] = targets[1::3, 2] = 1
+    with pytest.warns(TextclfWarning, match="tfidf reads a paragraph alone") if kind == "tfidf" else nullcontext():
+        model = make(kind, encoder).fit(
+            texts, targets, contexts=contexts, validation=HeldOut(texts[:9], targets[:9], contexts[:9])
+        )
+    p = model.predict_proba(texts[:3], contexts[:3])
+    if kind == "tfidf":
+        assert (p == p[0]).all()
+    else:
+        assert (p[0, 0] > p[1:, 0] + 0.02).all()
+        assert (p[1, 2] > p[[0, 2], 2] + 0.02).all()
+
+
+def test_windows_are_counted_where_a_text_is_read_in_several(trained: Trainable) -> None:
+    if not isinstance(trained, CountsWindows):
+        pytest.skip("this kind reads a text of any length at once")
+    texts = ["rain", "rain fell " * 100, ""]
+    counts = trained.count_windows(texts)
+    assert (counts[0], counts[2]) == (1, 1)
+    assert counts[1] > 2
+    assert trained.count_windows(texts, beside(texts, ["rain fell " * 100]))[1] > counts[1]  # less room beside it
+    assert trained.count_windows([]) == []
 
 
 def test_an_untrained_model_says_so(kind: str, encoder: Path) -> None:

@@ -78,6 +78,7 @@ def read_back(path: Path) -> list[dict[str, Any]]:
                 **row,
                 "paragraph": int(row["paragraph"]),
                 "labels": [name for name in row["labels"].split(";") if name],
+                **{name: int(row[name]) if row[name] else None for name in ("windows", "sentence", "start", "end")},
                 "scores": json.loads(row["scores"]),
             }
             for row in csv.DictReader(file)
@@ -90,8 +91,12 @@ def test_all_formats_hold_the_same_records_in_order(tmp_path: Path, source: Path
         out = tmp_path / "deep" / f"out{ending}"
         predict_files(model, [source], out=out)
         outputs.append(read_back(out))
-    for records in outputs:
-        assert [list(r) for r in records] == [["article_id", "paragraph", "text", "labels", "scores"]] * len(TEXTS)
+    tables = ["article_id", "paragraph", "sentence", "text", "labels", "scores", "windows", "start", "end"]
+    lines = ["article_id", "paragraph", "text", "labels", "scores", "windows"]
+    for records, names in zip(outputs, (lines, tables, tables), strict=True):
+        assert [list(r) for r in records] == [names] * len(TEXTS)
+        assert [r["windows"] for r in records] == [1] * len(TEXTS)
+        assert {r.get(name) for r in records for name in ("sentence", "start", "end")} == {None}
         assert [r["text"] for r in records] == TEXTS
         assert [(r["article_id"], r["paragraph"]) for r in records] == [(f"a{n // 2}", n % 2) for n in range(6)]
         assert [r["labels"] for r in records] == [["fight"], ["talk", "move"], [], [], [], list(LABELS)]
@@ -104,6 +109,37 @@ def test_all_formats_hold_the_same_records_in_order(tmp_path: Path, source: Path
 def test_standard_output_gets_json_lines(source: Path, model: Labeller, capsys: pytest.CaptureFixture[str]):
     predict_files(model, [source])
     assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == TEXTS
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_windows_sentences_and_places_are_written(tmp_path: Path, model: Labeller, ending: str):
+    out = tmp_path / f"out{ending}"
+    with open_writer(out, model.labels) as writer:
+        scores = dict.fromkeys(LABELS, 0.5)
+        writer.write(LabelledPassage("a", 0, "x", (), scores, windows=3, sentence=1, start=0, end=1))
+    (record,) = read_back(out)
+    assert [record[name] for name in ("windows", "sentence", "start", "end")] == [3, 1, 0, 1]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_sentences_are_labelled_one_by_one(tmp_path: Path, model: Labeller, ending: str):
+    source, out = tmp_path / "in.jsonl", tmp_path / f"out{ending}"
+    paragraphs = ["There was a fight. Mr. Haddad said: “Then came talk.”", "They move"]
+    source.write_text(json.dumps({"article_id": "a", "paragraphs": paragraphs}), encoding="utf-8")
+    summary = predict_files(model, [source], out=out, unit="sentence")
+    assert (summary.paragraphs, summary.unit) == (3, "sentence")
+    found = [(r["paragraph"], r["sentence"], r["text"], r["labels"]) for r in read_back(out)]
+    assert found == [
+        (0, 0, "There was a fight.", ["fight"]),
+        (0, 1, "Mr. Haddad said: “Then came talk.”", ["talk"]),
+        (1, 0, "They move", ["move"]),
+    ]
+
+
+def test_a_unit_that_is_not_known_is_told(tmp_path: Path, source: Path, model: Labeller):
+    with pytest.raises(DataError, match="unit 'word' is not known; it must be one of paragraph, sentence"):
+        predict_files(model, [source], out=tmp_path / "out.csv", unit="word")
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_the_summary_counts(tmp_path: Path, source: Path, model: Labeller):

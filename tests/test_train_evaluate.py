@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import LABELS, make_articles
+from tests.models import TINY_OPTIONS, make_encoder
 from textclf.bundle import load_bundle
 from textclf.calibration import Calibration, LabelMap
+from textclf.compare import compare
 from textclf.config import build_config
 from textclf.errors import DataError, TextclfWarning
 from textclf.evaluate import evaluate, evaluate_against
@@ -20,7 +24,7 @@ from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.records import Article, Examples, Paragraph
 from textclf.thresholds import NEVER
-from textclf.train import fold_groups, out_of_fold, train
+from textclf.train import fold_groups, is_trained, out_of_fold, train
 
 Write = Callable[..., Path]
 
@@ -207,3 +211,51 @@ def test_few_articles_and_absent_labels_are_noted() -> None:
     notes = " ".join(evaluate(labeller(), articles, resamples=100).notes)
     assert "1 article(s) are too few" in notes
     assert "no paragraph here carries talk, move" in notes
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_context_stays_with_the_model_from_training_to_scoring(
+    tmp_path: Path, write_jsonl: Write, validation: bool
+) -> None:
+    """Which of two texts carries the label, the title alone says."""
+    yes, no = Paragraph("rain fell", ("fight",)), Paragraph("rain fell")
+    kinds = [("envoys", no), ("shells", yes)]
+    articles = [Article(f"{n}", (kinds[n % 2][1],) * 3, title=kinds[n % 2][0]) for n in range(40)]
+    options = {**TINY_OPTIONS["frozen_encoder"], "encoder": str(make_encoder(tmp_path / "encoder"))}
+    data = {"train": str(write_jsonl(articles[:24])), "context": "title"}
+    if validation:
+        data["validation"] = str(write_jsonl(articles[24:32], "validation.jsonl"))
+    with warnings.catch_warnings(action="ignore", category=TextclfWarning):  # labels with no positive, copies
+        given = settings(tmp_path, labels=["fight"], data=data, model={"kind": "frozen_encoder", "options": options})
+        result = run(tmp_path, given)
+    model = load_bundle(tmp_path / "bundle")
+    assert model.context == "title"
+    assert result.validation.overall["macro_ap"].value == 1
+    assert evaluate(model, articles[32:], resamples=100).overall["macro_f1"].value == 1
+    assert {p.labels for a in articles[33::2] for p in model.label(a)} == {("fight",)}
+    assert not any(p.labels for a in articles[32::2] for p in model.label(a))
+    blind = replace(model, card={})
+    ours, theirs, difference = evaluate_against(model, blind, articles[32:], resamples=100)
+    assert ours.overall["macro_ap"].value > theirs.overall["macro_ap"].value
+    assert difference.overall["macro_ap"].value > 0.2
+    rows = compare({"blind": blind, "seeing": model}, {"held out": articles[32:]}, resamples=100)
+    assert [row.evaluation.overall["macro_ap"].value for row in rows] == [
+        theirs.overall["macro_ap"].value,
+        ours.overall["macro_ap"].value,
+    ]
+
+
+def test_another_context_or_title_is_another_training(tmp_path: Path, write_jsonl: Write) -> None:
+    articles = make_articles(12)
+    data = {"train": str(write_jsonl(articles)), "context": "title"}
+
+    def config(**changes: Any) -> Any:
+        given = settings(tmp_path, data={**data, **changes}, out=str(tmp_path / "bundle"))
+        return build_config(given, name="t", near=tmp_path / "t.yaml", source="t")
+
+    with pytest.warns(TextclfWarning, match="tfidf reads a paragraph alone"):
+        train(config())
+    assert is_trained(config())
+    assert not is_trained(config(context="none"))
+    write_jsonl([replace(articles[0], title="Another"), *articles[1:]])
+    assert not is_trained(config())

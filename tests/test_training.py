@@ -112,10 +112,11 @@ def test_augmentation_keeps_rows_and_can_be_off() -> None:
     texts = ["One, two.", "Three.", "Four."]
     targets = np.eye(3, dtype=np.float32)
     rng = np.random.default_rng(0)
-    off, same = augment(texts, targets, join_neighbours=0, strip_punctuation=0, rng=rng)
+    off, same, none = augment(texts, targets, join_neighbours=0, strip_punctuation=0, rng=rng)
     assert off == texts
+    assert none is None
     np.testing.assert_array_equal(same, targets)
-    joined, united = augment(texts, targets, join_neighbours=1, strip_punctuation=0, rng=rng)
+    joined, united, _ = augment(texts, targets, join_neighbours=1, strip_punctuation=0, rng=rng)
     assert joined == ["One, two. Three.", "Three. Four.", "Four."]
     np.testing.assert_array_equal(united, [[1, 1, 0], [0, 1, 1], [0, 0, 1]])
     np.testing.assert_array_equal(targets, np.eye(3))
@@ -125,11 +126,27 @@ def test_augmentation_keeps_rows_and_can_be_off() -> None:
 
 def test_stripped_texts_lose_punctuation_and_nothing_else() -> None:
     text = "“We don’t know,” he said — the army (2nd brigade) left; villagers, half-asleep, stayed."
-    stripped, _ = augment([text] * 200, np.zeros((200, 1)), join_neighbours=0, strip_punctuation=1, rng=_rng())
+    stripped, _, _ = augment([text] * 200, np.zeros((200, 1)), join_neighbours=0, strip_punctuation=1, rng=_rng())
     assert len(set(stripped)) > 5
     assert "We dont know he said the army 2nd brigade left villagers half asleep stayed." in stripped
     letters = "".join(filter(str.isalnum, text))
     assert {"".join(filter(str.isalnum, t)) for t in stripped} == {letters}
+
+
+def test_contexts_keep_to_their_rows_and_lose_what_their_texts_lose() -> None:
+    texts, contexts = ["One, two.", "Three, four.", "Five."] * 200, ["Nought, then.", "One, two.", ""] * 200
+    targets = np.zeros((600, 1), dtype=np.float32)
+    joined, _, beside = augment(texts, targets, contexts, join_neighbours=1, strip_punctuation=0.5, rng=_rng())
+    assert beside is not None
+    pairs = set(zip(joined[:-1], beside[:-1], strict=True))
+    assert ("One, two. Three, four.", "Nought, then.") in pairs  # the first part's context: the second's is the first
+    assert ("One two. Three four.", "Nought then.") in pairs
+    assert all(("," in text) == ("," in context) for text, context in pairs if context and "," in text + context)
+    left_out = sum(not context for context in beside[::3])
+    assert 5 < left_out < 40  # one in ten
+    same, _, without = augment(texts, targets, join_neighbours=1, strip_punctuation=0.5, rng=_rng())
+    assert same == joined
+    assert without is None
 
 
 def _rng() -> np.random.Generator:
@@ -173,28 +190,33 @@ def test_embeddings_are_cached_by_content(tmp_path: Path, monkeypatch: pytest.Mo
     assert computed == [len(set(training.texts))]
     shorter = FrozenEncoderOptions(encoder=str(encoder), max_length=8)
     FrozenEncoder(LABEL_SET, shorter, seed=0).fit(training.texts, training.targets)
-    assert len(computed) == 2  # another setting is another cache
+    assert len(computed) == 2  # what is read of a text with another setting is kept by itself
+    third = FrozenEncoder(LABEL_SET, options, seed=0)
+    third.fit(training.texts, training.targets, contexts=["beside it"] * len(training))
+    assert len(computed) == 3  # and so is a text with its context
 
 
 def test_a_broken_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from textclf.models.embedding_cache import EmbeddingCache, text_key
+    from textclf.models.embedding_cache import EmbeddingCache, row_key
 
+    first, second = row_key({"input_ids": [1, 2]}), row_key({"input_ids": [1], "token_type_ids": [2]})
     cache = EmbeddingCache("name", width=2, folder=tmp_path)
     vector = np.array([1.0, 2.0], dtype=np.float32)
-    cache.put({text_key("a"): vector})
-    np.testing.assert_array_equal(cache.get([text_key("a"), text_key("b")])[text_key("a")], vector)
+    cache.put({first: vector})
+    assert set(cache.get([first, second])) == {first}
+    np.testing.assert_array_equal(cache.get([first])[first], vector)
     cache.path.write_bytes(b"not a database at all")
-    assert cache.get([text_key("a")]) == {}
-    cache.put({text_key("a"): vector})
+    assert cache.get([first]) == {}
+    cache.put({first: vector})
     blocked = EmbeddingCache("name", width=2, folder=tmp_path / "file")
     (tmp_path / "file").write_text("in the way")
-    blocked.put({text_key("a"): vector})
-    assert blocked.get([text_key("a")]) == {}
+    blocked.put({first: vector})
+    assert blocked.get([first]) == {}
 
 
 def test_the_warm_start_puts_the_mean_into_the_first_token(tmp_path: Path) -> None:
-    from textclf.models.encoders import tokenize
     from textclf.models.warm_start import align_first_token
+    from textclf.models.windows import tokenize
 
     options = FinetunedOptions(encoder=str(make_encoder(tmp_path / "encoder")), max_length=64)
     made = Finetuned(LABEL_SET, options, seed=0)
@@ -313,10 +335,10 @@ def test_other_families_of_encoders_work(name: str, tmp_path: Path) -> None:
     from transformers import pipeline
 
     encoder = _family(name, tmp_path)
-    options = {**TINY_OPTIONS["finetuned"], "epochs": 1, "max_length": 512}
-    training = Examples.of(make_articles(4), LABEL_SET)
+    options = {**TINY_OPTIONS["finetuned"], "epochs": 1, "max_length": 512, "long_texts": "first"}
+    training = Examples.of(make_articles(4), LABEL_SET, context="both")
     made = Finetuned(LABEL_SET, FinetunedOptions(encoder=str(encoder), **options), seed=0)
-    made.fit(training.texts, training.targets)
+    made.fit(training.texts, training.targets, contexts=training.contexts)
     made.scale_logits(np.array([2.0, 1.0, 0.5]), np.array([0.1, 0.0, -0.2]))
     texts = [*training.texts[:3], "shells fell " * 400]
     made.save(tmp_path / "saved")

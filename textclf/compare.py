@@ -47,9 +47,9 @@ def compare(
         check_comparable(other, baseline)
     rows = []
     for data, articles in datasets.items():
-        examples = Examples.of(articles, baseline.labels)
-        reference = score(baseline, examples)
+        reference = score(baseline, Examples.of(articles, baseline.labels, context=baseline.context))
         for name, model in models.items():
+            examples = Examples.of(articles, model.labels, context=model.context)
             scored = reference if model is baseline else score(model, examples)
             difference = None
             if model is not baseline:

@@ -13,6 +13,7 @@ from textclf.errors import ConfigError, did_you_mean
 from textclf.labels import LabelSet
 from textclf.models.interface import Options
 from textclf.models.registry import get_kind
+from textclf.records import ContextSetting
 from textclf.yamlfile import parse_yaml, read_yaml
 
 
@@ -32,11 +33,17 @@ class Section(BaseModel):
 
 
 class DataSettings(Section):
-    """Where the labelled files are: one path or a list of paths each."""
+    """Where the labelled files are, one path or a list of paths each, and what is read of an article."""
 
     train: Paths = Field(description="Articles to learn from.")
     validation: Paths | None = Field(None, description="For thresholds and early stopping; none: out of fold.")
     test: Paths | None = Field(None, description="Held out; train reads it only to refuse leakage.")
+    context: ContextSetting = Field(
+        "none", description="What a model reads beside a paragraph: its article's title, the previous paragraph, both."
+    )
+
+
+DATA_FILES = ("train", "validation", "test")
 
 
 class ModelSettings(Section):
@@ -138,7 +145,9 @@ def build_config(settings: Mapping[str, Any], *, name: str, near: Path, source: 
         faults.append(str(fault))
         given["labels"] = LabelSet.of(["unreadable"])
     if isinstance(given.get("data"), Mapping):
-        given["data"] = {key: _locate(value, near) for key, value in given["data"].items()}
+        given["data"] = {
+            key: _locate(value, near) if key in DATA_FILES else value for key, value in given["data"].items()
+        }
     config = None
     try:
         config = Config.model_validate(given)
@@ -157,7 +166,7 @@ def _missing_files(data: Any) -> Iterator[str]:
     """Yield a fault for each data file that is not there."""
     for key, value in data.items() if isinstance(data, Mapping) else ():
         for file in value if isinstance(value, list) else [value]:
-            if key in DataSettings.model_fields and isinstance(file, (str, Path)) and not _is_data(file):
+            if key in DATA_FILES and isinstance(file, (str, Path)) and not _is_data(file):
                 yield f"data.{key}: no such file: {file} (looked for from {Path.cwd()})"
 
 
@@ -227,7 +236,8 @@ def _apply(settings: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise ConfigError(f"--set {override!r}: {parent!r} holds a value, not settings")
         place = child
-    place[last] = _from_here(value) if parents == ["data"] or key.strip() == "labels" else value
+    names_file = key.strip() == "labels" or (parents == ["data"] and last in DATA_FILES)
+    place[last] = _from_here(value) if names_file else value
 
 
 class _FromHere(str):

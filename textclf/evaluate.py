@@ -139,7 +139,7 @@ def evaluate(
     Raises:
         DataError: When there is no paragraph, or a label the model does not know.
     """
-    examples = Examples.of(articles, model.labels)
+    examples = Examples.of(articles, model.labels, context=model.context)
     scored = score(model, examples)
     return summarise(model, examples, scored, resamples=resamples, confidence=confidence, seed=seed)
 
@@ -162,8 +162,9 @@ def evaluate_against(
     """
     check_comparable(model, other)
     settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    examples = Examples.of(articles, model.labels)
-    ours, theirs = score(model, examples), score(other, examples)
+    examples = Examples.of(articles, model.labels, context=model.context)
+    ours = score(model, examples)
+    theirs = score(other, Examples.of(articles, other.labels, context=other.context))
     return (
         summarise(model, examples, ours, **settings),
         summarise(other, examples, theirs, **settings),
@@ -202,14 +203,14 @@ def paired_difference(
 
 
 def score(model: Labeller, examples: Examples) -> Scored:
-    """Return truth, probabilities and decisions of a model on examples.
+    """Return truth, probabilities and decisions of a model on examples, which hold the context it reads.
 
     Raises:
         DataError: When there is nothing to score.
     """
     if not len(examples):
         raise DataError("there is no paragraph to evaluate on")
-    probabilities = model.predict_proba(examples.texts)
+    probabilities = model.predict_proba(examples.texts, examples.contexts)
     return Scored(examples.targets, probabilities, decide(probabilities, model.thresholds))
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from textclf.articles.sentences import split_units
 from textclf.calibration import Calibration, LabelMap, fit_calibration
 from textclf.errors import DataError, TextclfWarning
 from textclf.labels import LabelSet
-from textclf.models.interface import Predictor, TakesCalibration
-from textclf.records import MAX_CHARACTERS, Article, Examples, LabelledPassage, Passage
+from textclf.models.interface import CountsWindows, Predictor, TakesCalibration
+from textclf.records import MAX_CHARACTERS, Article, ContextSetting, Examples, LabelledPassage, Passage, Unit
 from textclf.thresholds import NEVER, decide, fit_thresholds
 
 STREAM_WINDOW = 8_192  # passages labelled at a time when streaming
@@ -44,21 +45,28 @@ class Labeller:
         """The labels, in column order."""
         return self.predictor.labels
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    @property
+    def context(self) -> ContextSetting:
+        """What the model was trained to read beside a paragraph: the card's `data.context`."""
+        found: ContextSetting = self.card.get("config", {}).get("data", {}).get("context", "none")
+        return found
+
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return calibrated probabilities, float32 (n, k), rows in order.
 
         A text with nothing in it but white space reports nothing: its probabilities are 0. Of a text longer than
         100,000 characters the first 100,000 are read, with a warning.
 
+        Args:
+            texts: The n texts.
+            contexts: The n contexts, for a model trained to read them (see `Passage.context`); "" is none.
+
         Raises:
-            DataError: When `texts` is one string, or an item is no string.
+            DataError: When `texts` is one string, an item is no string, or there are not as many contexts.
         """
-        if isinstance(texts, str):
-            raise DataError("predict_proba takes a list of texts; put a single text in a list: [text]")
-        texts = list(texts)
-        for row, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise DataError(f"text {row} is no text but {type(text).__name__}: {text!r:.60}")
+        texts, contexts = as_texts(texts, what="text"), None if contexts is None else as_texts(contexts, what="context")
+        if contexts is not None and len(contexts) != len(texts):
+            raise DataError(f'{len(contexts)} contexts were given for {len(texts)} texts; give one each, or ""')
         longest = max(map(len, texts), default=0)
         if longest > MAX_CHARACTERS:
             warnings.warn(
@@ -69,28 +77,75 @@ class Labeller:
             )
         probabilities = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
         filled = [row for row, text in enumerate(texts) if text.strip()]
-        found = self.predictor.predict_proba([readable(texts[row]) for row in filled])
+        chosen = [readable(texts[row]) for row in filled]
+        if contexts is None:
+            found = self.predictor.predict_proba(chosen)
+        else:
+            found = self.predictor.predict_proba(chosen, [readable(contexts[row]) for row in filled])
         probabilities[filled] = self.calibration(found)
         return probabilities
+
+    def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
+        """Return in how many overlapping windows each text is read: 1 unless it is longer than the model."""
+        if not isinstance(self.predictor, CountsWindows):
+            return [1] * len(texts)
+        beside = None if contexts is None else [readable(context) for context in contexts]
+        return self.predictor.count_windows([readable(text) for text in texts], beside)
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the labels each text carries, in the label set's order; none is an empty tuple."""
         return self.labels.decode(decide(self.predict_proba(texts), self.thresholds))
 
-    def label(self, article: Article) -> list[LabelledPassage]:
-        """Label every paragraph of an article."""
-        passages = (Passage(article.article_id, i, p.text) for i, p in enumerate(article.paragraphs))
-        return list(self.label_stream(passages))
+    def label(self, article: Article, *, unit: Unit = "paragraph", language: str = "en") -> list[LabelledPassage]:
+        """Label every paragraph of an article, or every sentence.
+
+        Args:
+            article: The article.
+            unit: What is labelled at a time.
+            language: Of the article, as sentences end differently (see `split_sentences`).
+
+        Raises:
+            DataError: When `unit` is not known.
+            MissingExtraError: When sentences are asked for and the extra `sentences` is not installed.
+        """
+        return list(self.label_stream(split_units(article.passages(), unit=unit, language=language)))
 
     def label_stream(self, passages: Iterable[Passage]) -> Iterator[LabelledPassage]:
         """Label passages as they come, a window at a time: the same order, flat memory."""
         rest = iter(passages)
         while window := list(islice(rest, STREAM_WINDOW)):
-            probabilities = self.predict_proba([passage.text for passage in window])
+            texts = [passage.text for passage in window]
+            contexts = None if self.context == "none" else [passage.context(self.context) for passage in window]
+            probabilities = self.predict_proba(texts, contexts)
+            counts = self.count_windows(texts, contexts)
             names = self.labels.decode(decide(probabilities, self.thresholds))
-            for passage, labels, row in zip(window, names, probabilities, strict=True):
-                scores = {name: round(float(p), 6) for name, p in zip(self.labels, row, strict=True)}
-                yield LabelledPassage(passage.article_id, passage.paragraph, passage.text, labels, scores)
+            for passage, labels, row, windows in zip(window, names, probabilities, counts, strict=True):
+                yield LabelledPassage(
+                    passage.article_id,
+                    passage.paragraph,
+                    passage.text,
+                    labels,
+                    scores={name: round(float(p), 6) for name, p in zip(self.labels, row, strict=True)},
+                    windows=windows,
+                    sentence=passage.sentence,
+                    start=passage.start,
+                    end=passage.end,
+                )
+
+
+def as_texts(given: Sequence[str], *, what: str) -> list[str]:
+    """Return texts (or contexts) as a list.
+
+    Raises:
+        DataError: When they are one string, or an item is no string.
+    """
+    if isinstance(given, str):
+        raise DataError(f"predict_proba takes a list of {what}s; put a single {what} in a list: [{what}]")
+    texts = list(given)
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"{what} {row} is no text but {type(text).__name__}: {text!r:.60}")
+    return texts
 
 
 def readable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Labelling files of any size: passages stream in, one record a paragraph streams out."""
+"""Labelling files of any size: passages stream in, one record a paragraph (or sentence) streams out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from textclf.articles import stream_passages
+from textclf.articles.sentences import split_units
 from textclf.errors import DataError
 from textclf.files import written_aside
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.progress import log, track
-from textclf.records import LabelledPassage
+from textclf.records import LabelledPassage, Unit
 
 BATCH_ROWS = 8_192  # rows of a Parquet row group
+COLUMNS = ("article_id", "paragraph", "sentence", "text", "labels", "scores", "windows", "start", "end")
 
 
 class Writer(Protocol):
@@ -43,36 +45,49 @@ class Summary:
     """What a prediction run did.
 
     Attributes:
-        paragraphs: Paragraphs labelled.
+        paragraphs: Paragraphs labelled; sentences, where they are the unit.
         articles: Articles they came from, counted as runs of one id.
-        per_label: Paragraphs carrying each label.
+        per_label: Paragraphs (or sentences) carrying each label.
         skipped: Files of a folder that were of no known kind.
+        unit: What was labelled at a time.
     """
 
     paragraphs: int = 0
     articles: int = 0
     per_label: dict[str, int] = field(default_factory=dict)
     skipped: list[Path] = field(default_factory=list)
+    unit: Unit = "paragraph"
 
 
-def predict_files(model: Labeller, inputs: Iterable[str | Path], *, out: str | Path | None = None) -> Summary:
-    """Label every paragraph of the inputs and write one record each, in order.
+def predict_files(
+    model: Labeller,
+    inputs: Iterable[str | Path],
+    *,
+    out: str | Path | None = None,
+    unit: Unit = "paragraph",
+    language: str = "en",
+) -> Summary:
+    """Label every paragraph, or every sentence, of the inputs and write one record each, in order.
 
     Args:
         model: What `textclf.load` gives.
         inputs: Files, folders, or ``"-"`` (see `textclf.articles.stream_passages`).
         out: A `.jsonl`, `.csv` or `.parquet` file, whole when this returns and absent when it raises; None writes
             JSON Lines to standard output.
+        unit: What is labelled at a time: ``"paragraph"`` or ``"sentence"``.
+        language: Of the inputs, as sentences end differently (see `split_sentences`).
 
     Raises:
         DataError: When an input is broken or there is no paragraph in them.
+        MissingExtraError: When sentences are asked for and the extra `sentences` is not installed.
         WriteError: When the output cannot be written.
     """
-    summary = Summary(per_label=dict.fromkeys(model.labels, 0))
+    summary = Summary(per_label=dict.fromkeys(model.labels, 0), unit=unit)
     passages = stream_passages(inputs, exclude=Path(out) if out else None, on_skip=summary.skipped.append)
-    labelled = _counted(model.label_stream(passages), summary)
+    units = split_units(passages, unit=unit, language=language)
+    labelled = _counted(model.label_stream(units), summary)
     with open_writer(out, model.labels) as writer:
-        for passage in track(labelled, what="labelling", unit=" paragraphs"):
+        for passage in track(labelled, what="labelling", unit=f" {unit}s"):
             writer.write(passage)
         if summary.paragraphs == 0:
             raise DataError("there is no paragraph in the input; nothing was written")
@@ -155,12 +170,12 @@ class JsonLines:
 
 
 class Csv:
-    """One row a paragraph; labels parted by `;`, scores as a JSON object."""
+    """One row a paragraph; labels parted by `;`, scores as a JSON object, nothing where a place is not known."""
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
         self.rows = csv.writer(file)
-        self.rows.writerow(["article_id", "paragraph", "text", "labels", "scores"])
+        self.rows.writerow(COLUMNS)
 
     @classmethod
     def open(cls, path: Path, labels: LabelSet) -> Csv:
@@ -170,8 +185,9 @@ class Csv:
 
     def write(self, passage: LabelledPassage) -> None:
         """Write one row."""
-        labels, scores = ";".join(passage.labels), json.dumps(passage.scores, ensure_ascii=False)
-        self.rows.writerow([passage.article_id, passage.paragraph, passage.text, labels, scores])
+        record = passage.to_json()
+        record |= {"labels": ";".join(passage.labels), "scores": json.dumps(passage.scores, ensure_ascii=False)}
+        self.rows.writerow([record.get(name) for name in COLUMNS])
 
     def finish(self) -> None:
         """Write what is still held: nothing."""
@@ -182,22 +198,16 @@ class Csv:
 
 
 class Parquet:
-    """Columns of fixed types: text, list of labels, and a struct with one float per label."""
+    """Columns of fixed types: text, list of labels, a struct with one float per label; null where it is not known."""
 
     def __init__(self, path: Path, labels: LabelSet) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        scores = pa.struct([pa.field(name, pa.float32()) for name in labels])
-        self.schema = pa.schema(
-            [
-                pa.field("article_id", pa.string()),
-                pa.field("paragraph", pa.int64()),
-                pa.field("text", pa.string()),
-                pa.field("labels", pa.list_(pa.string())),
-                pa.field("scores", scores),
-            ]
-        )
+        types = dict.fromkeys(COLUMNS, pa.int64())
+        types |= {"article_id": pa.string(), "text": pa.string(), "labels": pa.list_(pa.string())}
+        types["scores"] = pa.struct([pa.field(name, pa.float32()) for name in labels])
+        self.schema = pa.schema([pa.field(name, kind) for name, kind in types.items()])
         self.file = pq.ParquetWriter(path, self.schema)
         self.held: list[dict[str, Any]] = []
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,15 @@ from textclf.labels import LabelSet
 
 MAX_CHARACTERS = 100_000
 """A paragraph is at most this long, in characters; a longer text is a whole document that was not split."""
+
+ContextSetting = Literal["none", "title", "previous", "both"]
+"""What a model reads beside a paragraph: nothing, its article's title, the paragraph before it, or both."""
+
+TITLE_CHARACTERS = 200  # of a title, its beginning is context
+PREVIOUS_CHARACTERS = 500  # of the paragraph before, its end
+
+Unit = Literal["paragraph", "sentence"]
+"""What is labelled at a time."""
 
 ROLES = ("paragraph", "heading", "caption", "byline", "teaser", "navigation", "pull_quote", "list")
 """What a block of an article can be. Only a paragraph is labelled."""
@@ -109,6 +118,15 @@ class Article:
         record["paragraphs"] = [paragraph.to_json() for paragraph in self.paragraphs]
         return record
 
+    def passages(self) -> Iterator[Passage]:
+        """Yield the paragraphs as passages that know the title and the paragraph before them."""
+        previous = ""
+        for number, p in enumerate(self.paragraphs):
+            yield Passage(
+                self.article_id, number, p.text, start=p.start, end=p.end, title=self.title, previous=previous
+            )
+            previous = p.text
+
     def targets(self, labels: LabelSet) -> np.ndarray:
         """Return float32 (paragraphs, k): 1 carries the label, 0 does not, NaN is unknown.
 
@@ -133,26 +151,31 @@ class Examples:
         targets: float32 (n, k): 1, 0, or NaN for unknown.
         groups: int64 (n,): the article each row comes from, as an index into `article_ids`.
         article_ids: The articles' ids, in order.
+        contexts: What a model is to read beside each row (see `Passage.context`); None for nothing.
     """
 
     texts: list[str]
     targets: np.ndarray
     groups: np.ndarray
     article_ids: list[str]
+    contexts: list[str] | None = None
 
     @classmethod
-    def of(cls, articles: Iterable[Article], labels: LabelSet) -> Examples:
-        """Flatten articles into rows, keeping their order."""
+    def of(cls, articles: Iterable[Article], labels: LabelSet, *, context: ContextSetting = "none") -> Examples:
+        """Flatten articles into rows, keeping their order, each with the context asked for."""
         texts: list[str] = []
+        contexts: list[str] = []
         targets: list[np.ndarray] = [np.zeros((0, len(labels)), np.float32)]
         groups: list[int] = []
         article_ids: list[str] = []
         for article in articles:
             texts.extend(paragraph.text for paragraph in article.paragraphs)
+            contexts.extend(passage.context(context) for passage in article.passages())
             targets.append(article.targets(labels))
             groups.extend([len(article_ids)] * len(article.paragraphs))
             article_ids.append(article.article_id)
-        return cls(texts, np.concatenate(targets), np.array(groups, dtype=np.int64), article_ids)
+        beside = None if context == "none" else contexts
+        return cls(texts, np.concatenate(targets), np.array(groups, dtype=np.int64), article_ids, beside)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -161,7 +184,8 @@ class Examples:
         """Return the chosen rows; `article_ids` stays, so groups keep their meaning."""
         chosen = np.asarray(rows, dtype=np.int64)
         texts = [self.texts[row] for row in chosen]
-        return Examples(texts, self.targets[chosen], self.groups[chosen], self.article_ids)
+        beside = None if self.contexts is None else [self.contexts[row] for row in chosen]
+        return Examples(texts, self.targets[chosen], self.groups[chosen], self.article_ids, beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +211,34 @@ class Passage:
     end: int | None = None
     title: str = ""
     previous: str = ""
+
+    def context(self, setting: ContextSetting) -> str:
+        """Return what a model with that setting reads beside the text; "" where there is nothing.
+
+        The end of the previous paragraph comes first (what stands nearest the text counts most), then the beginning
+        of the title; a model with too little room leaves out from the front.
+        """
+        previous = _last_words(self.previous, PREVIOUS_CHARACTERS) if setting in ("previous", "both") else ""
+        title = _first_words(self.title, TITLE_CHARACTERS) if setting in ("title", "both") else ""
+        return "\n".join(filter(None, (previous, title)))
+
+
+def _first_words(text: str, n_characters: int) -> str:
+    """Return the beginning of a text, cut between words where it can be."""
+    text = text.strip()
+    if len(text) <= n_characters:
+        return text
+    cut = text[:n_characters].rsplit(maxsplit=1)
+    return cut[0] if cut else ""
+
+
+def _last_words(text: str, n_characters: int) -> str:
+    """Return the end of a text, cut between words where it can be."""
+    text = text.strip()
+    if len(text) <= n_characters:
+        return text
+    cut = text[-n_characters:].split(maxsplit=1)
+    return cut[-1] if cut else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from textclf.files import check_writable
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
 from textclf.metrics import Scored
-from textclf.models.interface import Options
+from textclf.models.interface import HeldOut, Options
 from textclf.models.registry import get_kind
 from textclf.progress import log
-from textclf.records import Article, Examples
+from textclf.records import Article, ContextSetting, Examples
 from textclf.splits import article_folds
 from textclf.thresholds import decide
 
@@ -71,8 +71,8 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         kind=config.model.kind,
         options=config.options(),
         labels=config.labels,
-        examples=Examples.of(training, config.labels),
-        validation=Examples.of(validation, config.labels) if validation else None,
+        examples=Examples.of(training, config.labels, context=config.data.context),
+        validation=Examples.of(validation, config.labels, context=config.data.context) if validation else None,
         thresholds=config.thresholds,
         seed=config.seed,
     )
@@ -86,7 +86,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     )
     card = {
         "config": config.to_json(),
-        "data": describe_data(training, validation),
+        "data": describe_data(training, validation, context=config.data.context),
         "training": getattr(fitted.model.predictor, "info", {}),
         "validation_scores": {
             "fitted_on": "validation articles" if validation else f"{config.thresholds.folds} article folds",
@@ -135,15 +135,20 @@ def fit(
     if validation is not None and len(validation):
         held_out = validation
         predictor = get_kind(kind)(labels, options, seed=seed).fit(
-            examples.texts, examples.targets, validation=(validation.texts, validation.targets)
+            examples.texts,
+            examples.targets,
+            contexts=examples.contexts,
+            validation=HeldOut(validation.texts, validation.targets, validation.contexts),
         )
-        probabilities = predictor.predict_proba(held_out.texts)
+        probabilities = predictor.predict_proba(held_out.texts, held_out.contexts)
     else:
         held_out = examples
         probabilities = out_of_fold(
             kind=kind, options=options, labels=labels, examples=examples, n_folds=thresholds.folds, seed=seed
         )
-        predictor = get_kind(kind)(labels, options, seed=seed).fit(examples.texts, examples.targets)
+        predictor = get_kind(kind)(labels, options, seed=seed).fit(
+            examples.texts, examples.targets, contexts=examples.contexts
+        )
     model, calibrated = fit_labeller(
         predictor,
         held_out,
@@ -174,8 +179,9 @@ def out_of_fold(
     for fold in range(n_folds):
         log.info("fold %d of %d, for thresholds", fold + 1, n_folds)
         rest, rows = examples.take(np.flatnonzero(folds != fold)), np.flatnonzero(folds == fold)
-        part = get_kind(kind)(labels, options, seed=seed).fit(rest.texts, rest.targets)
-        probabilities[rows] = part.predict_proba([examples.texts[row] for row in rows])
+        held_out = examples.take(rows)
+        part = get_kind(kind)(labels, options, seed=seed).fit(rest.texts, rest.targets, contexts=rest.contexts)
+        probabilities[rows] = part.predict_proba(held_out.texts, held_out.contexts)
     return probabilities
 
 
@@ -257,13 +263,20 @@ def check_trainable(labels: LabelSet, targets: np.ndarray) -> list[int]:
     return never
 
 
-def describe_data(training: Sequence[Article], validation: Sequence[Article] | None) -> dict[str, Any]:
-    """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on."""
+def describe_data(
+    training: Sequence[Article], validation: Sequence[Article] | None, *, context: ContextSetting = "none"
+) -> dict[str, Any]:
+    """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on.
+
+    Titles are part of the fingerprint where they are part of the context.
+    """
     described: dict[str, Any] = {}
     for name, articles in (("train", training), ("validation", validation or [])):
         digest = hashlib.sha256()
         for article in articles:
             digest.update(repr((article.article_id, article.annotated)).encode())
+            if context in ("title", "both"):
+                digest.update(repr(article.title).encode())
             for p in article.paragraphs:
                 digest.update(repr((p.text, p.labels, p.uncertain)).encode())
         described[name] = {
@@ -286,4 +299,6 @@ def is_trained(config: Config) -> bool:
         return False
     card, wanted, splits = load_bundle(config.out).card, config.to_json(), read_splits(config)
     same_settings = all(card["config"].get(key) == wanted[key] for key in ("labels", "model", "thresholds", "seed"))
-    return same_settings and card.get("data") == describe_data(splits["train"], splits.get("validation"))
+    same_context = card["config"].get("data", {}).get("context", "none") == config.data.context
+    described = describe_data(splits["train"], splits.get("validation"), context=config.data.context)
+    return same_settings and same_context and card.get("data") == described

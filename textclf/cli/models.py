@@ -128,20 +128,29 @@ def predict(
         typer.Option(metavar="FILE", help="A .jsonl, .csv or .parquet file [default: stdout, JSON Lines]."),
     ] = None,
     pretty: Annotated[bool, typer.Option("--pretty", help="Show labels beside paragraphs, for reading.")] = False,
+    unit: Annotated[
+        str, typer.Option(metavar="UNIT", help="What is labelled at a time: paragraph or sentence.")
+    ] = "paragraph",
+    language: Annotated[
+        str, typer.Option(metavar="CODE", help="Of the text, for --unit sentence: en, es, ar and so on.")
+    ] = "en",
 ) -> None:
-    """Label every paragraph of the inputs; one record a paragraph."""
+    """Label every paragraph (or sentence) of the inputs; one record each."""
     from textclf.articles import stream_passages
+    from textclf.articles.sentences import check_unit, split_units
     from textclf.bundle import load_bundle
     from textclf.predict import check_output, predict_files
 
     if pretty and out is not None:
         raise ConfigError("--pretty shows on the screen; leave out --out, or leave out --pretty")
     check_output(out)
+    chosen = check_unit(unit)
     labeller = load_bundle(model)
     if pretty:
-        tables.show_labelled(labeller.label_stream(stream_passages(inputs)), labeller)
+        units = split_units(stream_passages(inputs), unit=chosen, language=language)
+        tables.show_labelled(labeller.label_stream(units), labeller)
         return
-    summary = predict_files(labeller, inputs, out=out)
+    summary = predict_files(labeller, inputs, out=out, unit=chosen, language=language)
     tables.show_summary(summary, out)
 
 

@@ -143,7 +143,8 @@ def show_labelled(passages: Iterable[LabelledPassage], model: Labeller) -> None:
             article = passage.article_id
             screen.rule(Text(article, style="bold"), align="left")
         tags = ", ".join(f"{name} {passage.scores[name]:.2f}" for name in passage.labels) or "–"
-        screen.print(Text(f"[{tags}]", style="bold cyan" if passage.labels else "dim"))
+        read = f"  read in {passage.windows} windows" if passage.windows > 1 else ""
+        screen.print(Text(f"[{tags}]", style="bold cyan" if passage.labels else "dim") + Text(read, style="dim"))
         screen.print(Text(passage.text))
         screen.print()
     if article is None:
@@ -155,7 +156,9 @@ def show_summary(summary: Summary, out: Path | None) -> None:
     counts = ", ".join(f"{name} {count}" for name, count in summary.per_label.items())
     where = f", written to {out}" if out else ""
     screen = Console(stderr=True, highlight=False)
-    screen.print(f"{summary.paragraphs} paragraphs of {summary.articles} articles{where}: {counts}", soft_wrap=True)
+    screen.print(
+        f"{summary.paragraphs} {summary.unit}s of {summary.articles} articles{where}: {counts}", soft_wrap=True
+    )
 
 
 def _signed(estimate: Estimate) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 LONGEST_JOINED = 900  # characters: two texts longer than this together stay apart
+CONTEXTS_LEFT_OUT = 0.1
 
 # What scraped copy loses, and how often one stripped text loses it here.
 LOSSES: tuple[tuple[float, re.Pattern[str], str], ...] = (
@@ -22,16 +23,21 @@ LOSSES: tuple[tuple[float, re.Pattern[str], str], ...] = (
 def augment(
     texts: Sequence[str],
     targets: np.ndarray,
+    contexts: Sequence[str] | None = None,
     *,
     join_neighbours: float,
     strip_punctuation: float,
     rng: np.random.Generator,
-) -> tuple[list[str], np.ndarray]:
-    """Return as many texts and targets, some of them changed.
+) -> tuple[list[str], np.ndarray, list[str] | None]:
+    """Return as many texts, targets and contexts, some of them changed.
+
+    A joined text keeps the context of its first part: that of the second is the first. A text that loses punctuation
+    loses it in its context too. One context in ten is left out, so that a text alone can be read as well.
 
     Args:
         texts: n paragraphs; neighbours in the list are taken for neighbours in an article.
         targets: float32 (n, k): 1, 0 or NaN.
+        contexts: Their n contexts, or None.
         join_neighbours: Chance of a text being joined with the next one. Joined, a label is yes where either says
             yes, no where both say no, else unknown.
         strip_punctuation: Chance of a text losing some of its punctuation, as scraped copy does (see `LOSSES`).
@@ -42,12 +48,23 @@ def augment(
         if row + 1 < len(changed) and len(texts[row]) + len(texts[row + 1]) < LONGEST_JOINED:
             changed[row] = f"{texts[row]} {texts[row + 1]}"
             wanted[row] = unite(targets[row], targets[row + 1])
+    beside = list(contexts) if contexts is not None and any(contexts) else None
     for row in np.flatnonzero(rng.random(len(changed)) < strip_punctuation).tolist():
-        for chance, pattern, replacement in LOSSES:
-            if rng.random() < chance:
-                changed[row] = pattern.sub(replacement, changed[row])
-        changed[row] = " ".join(changed[row].split())
-    return changed, wanted
+        lost = [(pattern, replacement) for chance, pattern, replacement in LOSSES if rng.random() < chance]
+        changed[row] = _lose(changed[row], lost)
+        if beside is not None:
+            beside[row] = _lose(beside[row], lost)
+    if beside is not None:
+        for row in np.flatnonzero(rng.random(len(beside)) < CONTEXTS_LEFT_OUT).tolist():
+            beside[row] = ""
+    return changed, wanted, beside
+
+
+def _lose(text: str, losses: Sequence[tuple[re.Pattern[str], str]]) -> str:
+    """Return a text without the punctuation that some losses take, its white space folded."""
+    for pattern, replacement in losses:
+        text = pattern.sub(replacement, text)
+    return " ".join(text.split())
 
 
 def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -21,9 +21,13 @@ def cache_folder() -> Path:
     return Path(given) if given else (Path(base) if base else Path.home() / ".cache") / "textclf"
 
 
-def text_key(text: str) -> bytes:
-    """Return the key of a text: SHA-256 of its UTF-8 bytes (lone surrogates and all)."""
-    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).digest()
+def row_key(row: Mapping[str, Sequence[int]]) -> bytes:
+    """Return the key of a row of tokens: SHA-256 of every input it gives a model, by name."""
+    digest = hashlib.sha256()
+    for name, values in sorted(row.items()):
+        digest.update(f"{name}:{len(values)}:".encode())
+        digest.update(np.asarray(values, dtype="<i4").tobytes())
+    return digest.digest()
 
 
 class EmbeddingCache:

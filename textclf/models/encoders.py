@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 from textclf.errors import ModelError, import_extra
 from textclf.files import sha256_of
 
-CHARACTERS_PER_TOKEN = 20  # a text is cut to this many per token allowed, before a tokenizer sees it
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "sentencepiece.bpe.model", "spiece.model")
 WANTED_FILES = ("*.json", "*.txt", "*.model", "model*.safetensors")
@@ -230,7 +229,7 @@ def quiet() -> Iterator[None]:
 
 
 def load_tokenizer(folder: Path, *, max_length: int) -> Any:
-    """Return the folder's fast tokenizer, set to cut at `max_length` tokens and with no fixed padding.
+    """Return the folder's fast tokenizer, its `model_max_length` at most `max_length`, with no truncation or padding.
 
     Raises:
         ModelError: When the tokenizer needs a package that is not installed, or is damaged.
@@ -255,15 +254,3 @@ def load_tokenizer(folder: Path, *, max_length: int) -> Any:
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = min(max_length, tokenizer.model_max_length)
     return tokenizer
-
-
-def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[dict[str, list[int]]]:
-    """Turn texts into token ids, cut at the tokenizer's `model_max_length`, unpadded.
-
-    A text is first cut to 20 characters per token allowed, since a tokenizer reads a text whole (and a ten-megabyte
-    one for many seconds) only to cut it afterwards.
-    """
-    limit = tokenizer.model_max_length * CHARACTERS_PER_TOKEN
-    encoded = tokenizer([text[:limit] for text in texts], truncation=True, padding=False)
-    keys = list(encoded)
-    return [{key: encoded[key][row] for key in keys} for row in range(len(texts))]

@@ -27,10 +27,18 @@ from textclf.models.encoders import (
     most_tokens,
     pick_device,
     quiet,
-    tokenize,
 )
-from textclf.models.interface import Kind, Options, constant_columns
+from textclf.models.interface import HeldOut, Kind, Options, Validation, constant_columns
 from textclf.models.warm_start import has_pooler
+from textclf.models.windows import (
+    LongTexts,
+    Row,
+    count_windows,
+    passes,
+    pool_windows,
+    tell_of_long_texts,
+    windows_of,
+)
 from textclf.progress import track
 
 
@@ -38,7 +46,12 @@ class FinetunedOptions(Options):
     """Options of the `finetuned` kind."""
 
     encoder: str = Field(MINILM, description="Hub name or folder of any encoder transformers can classify with.")
-    max_length: int = Field(256, ge=8, description="Tokens read of a paragraph.")
+    max_length: int = Field(256, ge=8, description="Tokens read at a time.")
+    long_texts: LongTexts = Field(
+        "max",
+        description="A longer text is read in windows: per label their highest log-odds, the mean, or the first's.",
+    )
+    overlap: int = Field(64, ge=0, description="Tokens neighbouring windows share; at most half of a window.")
     epochs: int = Field(4, ge=1, description="The most passes over the training paragraphs.")
     batch_size: int = Field(16, ge=1)
     learning_rate: float | None = Field(
@@ -75,7 +88,8 @@ class Finetuned(Kind):
         texts: Sequence[str],
         targets: np.ndarray,
         *,
-        validation: tuple[Sequence[str], np.ndarray] | None = None,
+        contexts: Sequence[str] | None = None,
+        validation: Validation | None = None,
     ) -> Self:
         """Learn from texts and targets (see `Trainable.fit`).
 
@@ -86,34 +100,51 @@ class Finetuned(Kind):
         started = time.perf_counter()
         self._open_encoder()
         self.begin_at_base_rates(targets)
-        self.info = run_training(self, texts, targets, validation=validation)
+        tell_of_long_texts(self.tokenizer, texts, contexts)
+        held_out = None if validation is None else HeldOut(*validation)
+        self.info = run_training(self, texts, targets, contexts=contexts, validation=held_out)
         for column, probability in constant_columns(targets).items():
             self._make_constant(column, probability)
         self.info["seconds"] = round(time.perf_counter() - started, 3)
         return self
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k) (see `Predictor.predict_proba`)."""
-        return np.asarray(sigmoid(self.predict_logits(texts)), dtype=np.float32)
+        return np.asarray(sigmoid(self.predict_logits(texts, contexts)), dtype=np.float32)
 
-    def predict_logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 (n, k): the log-odds of each label, computed in float32, sorted by length on the way."""
-        import torch
+    def predict_logits(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
+        """Return float32 (n, k): the log-odds of each label, computed in float32, sorted by length on the way.
 
+        Windows are pooled as log-odds, so that Platt scaling in the last layer is the same before pooling and after.
+        """
         if self.model is None:
             raise ModelError("this finetuned model is not trained; call fit first")
         self.model.eval()
+        how, overlap = self.options.long_texts, self.options.overlap
         logits = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(texts), WINDOW):
-                rows = tokenize(self.tokenizer, texts[start : start + WINDOW])
-                lengths = [len(row["input_ids"]) for row in rows]
-                batches = batches_by_length(lengths, max_tokens=BATCH_TOKENS)
-                for batch in track(batches, what="predicting") if len(texts) <= WINDOW else batches:
-                    inputs = self.tokenizer.pad([rows[i] for i in batch], return_tensors="pt")
-                    output = self.model(**inputs.to(self.model.device))
-                    logits[start + batch] = output.logits.float().cpu().numpy()
+        for part in passes(texts):
+            beside = None if contexts is None else contexts[part]
+            rows, owners = windows_of(self.tokenizer, texts[part], beside, long_texts=how, overlap=overlap)
+            logits[part] = pool_windows(self._logits_of(rows, show=len(texts) <= WINDOW), owners, how=how)
         return logits
+
+    def _logits_of(self, rows: Sequence[Row], *, show: bool) -> np.ndarray:
+        """Return float32 (rows, k), in batches of like length, with a bar of their own or none."""
+        import torch
+
+        logits = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
+        batches = batches_by_length([len(row["input_ids"]) for row in rows], max_tokens=BATCH_TOKENS)
+        with torch.inference_mode():
+            for batch in track(batches, what="predicting") if show else batches:
+                inputs = self.tokenizer.pad([rows[i] for i in batch], return_tensors="pt")
+                output = self.model(**inputs.to(self.model.device))
+                logits[batch] = output.logits.float().cpu().numpy()
+        return logits
+
+    def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
+        """Return in how many windows each text is read (see `CountsWindows`)."""
+        how, overlap = self.options.long_texts, self.options.overlap
+        return count_windows(self.tokenizer, texts, contexts, long_texts=how, overlap=overlap)
 
     def scale_logits(self, slopes: np.ndarray, intercepts: np.ndarray) -> None:
         """Work ``slope * logit + intercept`` per label into the last layer (see `TakesCalibration`)."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from textclf.errors import BundleError, ModelError
 from textclf.files import sha256_of
 from textclf.labels import LabelSet
-from textclf.models.embedding_cache import EmbeddingCache, text_key
+from textclf.models.embedding_cache import EmbeddingCache, row_key
 from textclf.models.embeddings import embed
 from textclf.models.encoders import (
     MINILM,
@@ -26,8 +26,18 @@ from textclf.models.encoders import (
     quiet,
     weight_files,
 )
-from textclf.models.interface import Kind, Options
+from textclf.models.interface import Kind, Options, Validation
 from textclf.models.linear import fit_one_vs_rest, positive_probabilities
+from textclf.models.windows import (
+    LongTexts,
+    Row,
+    count_windows,
+    passes,
+    pool_windows,
+    tell_of_long_texts,
+    tokenize,
+    windows_of,
+)
 
 TRUSTED_TYPES: tuple[str, ...] = ()  # scikit-learn's own types are enough for the head; nothing else is loaded
 
@@ -36,7 +46,12 @@ class FrozenEncoderOptions(Options):
     """Options of the `frozen_encoder` kind."""
 
     encoder: str = Field(MINILM, description="Hub name or folder.")
-    max_length: int = Field(256, ge=8, description="Tokens read of a paragraph.")
+    max_length: int = Field(256, ge=8, description="Tokens read at a time.")
+    long_texts: LongTexts = Field(
+        "max",
+        description="A longer text is read in windows: per label their highest probability, the mean, or the first's.",
+    )
+    overlap: int = Field(64, ge=0, description="Tokens neighbouring windows share; at most half of a window.")
     C: float = Field(1.0, gt=0, description="Inverse strength of the L2 penalty.")
     max_iter: int = Field(1_000, ge=1)
     cache: bool = Field(True, description="Keep embeddings on disk by content.")
@@ -59,7 +74,8 @@ class FrozenEncoder(Kind):
         texts: Sequence[str],
         targets: np.ndarray,
         *,
-        validation: tuple[Sequence[str], np.ndarray] | None = None,
+        contexts: Sequence[str] | None = None,
+        validation: Validation | None = None,
     ) -> Self:
         """Learn from texts and targets (see `Trainable.fit`); `validation` is not needed and not used."""
         started = time.perf_counter()
@@ -67,28 +83,45 @@ class FrozenEncoder(Kind):
         self._open(folder, new_pooler=True)
         if self.options.cache:
             self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
-        embeddings = self.embed(texts)
+        tell_of_long_texts(self._tokenizer, texts, contexts)
+        embeddings = self.embed(texts, contexts)
         self.head = fit_one_vs_rest(
             embeddings, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed
         )
         self.info = {"width": int(embeddings.shape[1]), "seconds": round(time.perf_counter() - started, 3)}
         return self
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k) (see `Predictor.predict_proba`)."""
         if self.head is None:
             raise ModelError("this frozen_encoder model is not trained; call fit first")
-        return positive_probabilities(self.head, self.embed(texts))
+        how, overlap = self.options.long_texts, self.options.overlap
+        probabilities = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
+        for part in passes(texts):
+            beside = None if contexts is None else contexts[part]
+            rows, owners = windows_of(self._tokenizer, texts[part], beside, long_texts=how, overlap=overlap)
+            found = positive_probabilities(self.head, self._embed(rows))
+            probabilities[part] = pool_windows(found, owners, how=how)
+        return probabilities
 
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 (n, d): the mean of each text's token vectors, of length 1.
+    def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
+        """Return in how many windows each text is read (see `CountsWindows`)."""
+        how, overlap = self.options.long_texts, self.options.overlap
+        return count_windows(self._tokenizer, texts, contexts, long_texts=how, overlap=overlap)
+
+    def embed(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
+        """Return float32 (n, d): the mean of each text's token vectors, of length 1 (of a long text's first window)."""
+        return self._embed(tokenize(self._tokenizer, texts, contexts))
+
+    def _embed(self, rows: Sequence[Row]) -> np.ndarray:
+        """Return float32 (rows, d): the mean of each row's token vectors, of length 1.
 
         A model that was trained in this process keeps them on disk by content; a loaded one does not, so that
         labelling an archive leaves no copy of it.
         """
-        keys = [text_key(text) for text in texts]
+        keys = [row_key(row) for row in rows]
         known = self._cache.get(list(dict.fromkeys(keys))) if self._cache else {}
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
         if missing:
             made = dict(zip(missing, self._compute(list(missing.values())), strict=True))
             known.update(made)
@@ -139,11 +172,11 @@ class FrozenEncoder(Kind):
         self._tokenizer = load_tokenizer(folder, max_length=most_tokens(self._encoder, wanted=self.options.max_length))
 
     def _fingerprint(self, folder: Path) -> str:
-        """Return a name that differs whenever embeddings would: by weights, config, tokenizer and length."""
+        """Return a name that differs whenever the embedding of a row of tokens would: by weights and config."""
         described = [file for pattern in ("*.json", "*.txt", "*.model") for file in sorted(folder.glob(pattern))]
         parts = [f"{file.name}:{sha256_of(file)}" for file in [*weight_files(folder), *described]]
-        parts.append(f"mean-normalised:{self._tokenizer.model_max_length}")
+        parts.append("mean-normalised, by tokens")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
-    def _compute(self, texts: list[str]) -> np.ndarray:
-        return embed(self._encoder, self._tokenizer, texts)
+    def _compute(self, rows: list[Row]) -> np.ndarray:
+        return embed(self._encoder, self._tokenizer, rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -27,13 +27,35 @@ class Predictor(Protocol):
 
     labels: LabelSet
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k): the probability of each label for each text.
 
-        Rows keep the order of `texts`; no texts gives ``(0, k)``; what stands beside a text never changes its
-        row beyond float rounding.
+        Rows keep the order of `texts`; no texts gives ``(0, k)``; what stands beside a text in the list never changes
+        its row beyond float rounding.
+
+        Args:
+            texts: The n texts.
+            contexts: What stands around each text in its article, for models that were trained to read it; an empty
+                context, or no contexts at all, is the text alone.
         """
         ...
+
+
+class HeldOut(NamedTuple):
+    """Held-out texts, for kinds that stop early; a plain pair of texts and targets does as well.
+
+    Attributes:
+        texts: The n paragraphs.
+        targets: float32 (n, k): 1, 0, or NaN for unknown.
+        contexts: Their n contexts, if the model is to read them.
+    """
+
+    texts: Sequence[str]
+    targets: np.ndarray
+    contexts: Sequence[str] | None = None
+
+
+Validation = HeldOut | tuple[Sequence[str], np.ndarray]
 
 
 class Trainable(Predictor, Protocol):
@@ -49,13 +71,15 @@ class Trainable(Predictor, Protocol):
         texts: Sequence[str],
         targets: np.ndarray,
         *,
-        validation: tuple[Sequence[str], np.ndarray] | None = None,
+        contexts: Sequence[str] | None = None,
+        validation: Validation | None = None,
     ) -> Self:
         """Learn from n texts and their targets.
 
         Args:
             texts: The n paragraphs.
             targets: float32 (n, k): 1, 0, or NaN for unknown, which teaches nothing.
+            contexts: What stands around each paragraph in its article; "" where nothing does.
             validation: Held-out texts and targets, for kinds that stop early.
         """
         ...
@@ -76,6 +100,15 @@ class TakesCalibration(Protocol):
 
     def scale_logits(self, slopes: np.ndarray, intercepts: np.ndarray) -> None:
         """Replace each label's logit z (k,) by ``slope * z + intercept``."""
+        ...
+
+
+@runtime_checkable
+class CountsWindows(Protocol):
+    """A model that reads a long text in several overlapping windows."""
+
+    def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
+        """Return in how many windows each text is read, beside its context: 1 for one that fits."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -15,9 +16,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field, field_validator
 
-from textclf.errors import BundleError, ModelError
+from textclf.errors import BundleError, ModelError, TextclfWarning
 from textclf.labels import LabelSet
-from textclf.models.interface import Kind, Options
+from textclf.models.interface import Kind, Options, Validation
 from textclf.models.linear import assemble, fit_one_vs_rest, make_binary, positive_probabilities
 
 
@@ -53,15 +54,25 @@ class Tfidf(Kind):
         texts: Sequence[str],
         targets: np.ndarray,
         *,
-        validation: tuple[Sequence[str], np.ndarray] | None = None,
+        contexts: Sequence[str] | None = None,
+        validation: Validation | None = None,
     ) -> Self:
         """Learn from texts and targets (see `Trainable.fit`); `validation` is not needed and not used.
+
+        Contexts are not read, and a warning says so: a bag of words cannot tell them from the text, and n-grams of the
+        context as features of their own made it no better.
 
         Raises:
             ModelError: When no n-gram is frequent enough to be a feature.
         """
         from sklearn.pipeline import Pipeline
 
+        if contexts is not None and any(contexts):
+            warnings.warn(
+                "the kind tfidf reads a paragraph alone; data.context changes nothing for it",
+                TextclfWarning,
+                stacklevel=2,
+            )
         started = time.perf_counter()
         features = self._features()
         try:
@@ -74,8 +85,9 @@ class Tfidf(Kind):
         self.info = {"features": int(matrix.shape[1]), "seconds": round(time.perf_counter() - started, 3)}
         return self
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 (n, k) (see `Predictor.predict_proba`)."""
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
+        """Return float32 (n, k) (see `Predictor.predict_proba`); contexts are not read."""
+        del contexts
         if self.pipeline is None:
             raise ModelError("this tfidf model is not trained; call fit first")
         if not len(texts):

@@ -12,8 +12,9 @@ from textclf.errors import ModelError
 from textclf.metrics import Scored, macro_ap, macro_f1
 from textclf.models.augment import augment
 from textclf.models.batching import shuffled_batches
-from textclf.models.encoders import tokenize
+from textclf.models.interface import HeldOut
 from textclf.models.warm_start import align_first_token
+from textclf.models.windows import tokenize
 from textclf.progress import log, track
 from textclf.thresholds import best_common_threshold, decide
 
@@ -26,7 +27,8 @@ def run_training(
     texts: Sequence[str],
     targets: np.ndarray,
     *,
-    validation: tuple[Sequence[str], np.ndarray] | None,
+    contexts: Sequence[str] | None = None,
+    validation: HeldOut | None,
 ) -> dict[str, Any]:
     """Train the opened model of `finetuned` in place and return what there is to tell.
 
@@ -44,14 +46,14 @@ def run_training(
     with torch.random.fork_rng():
         torch.manual_seed(finetuned.seed)
         if finetuned.aligns:
-            align_first_token(finetuned.model, finetuned.tokenizer, texts, bf16=bf16, rng=rng)
+            align_first_token(finetuned.model, finetuned.tokenizer, texts, contexts, bf16=bf16, rng=rng)
         model = accelerator.prepare(finetuned.model)
         n_steps = -(-len(texts) // options.batch_size) * options.epochs
         steps = Steps(model, accelerator, options, learning_rate=finetuned.learning_rate(), n_steps=n_steps)
         for epoch in range(1, options.epochs + 1):
             started, losses = time.perf_counter(), []
             model.train()
-            for inputs, wanted in epoch_batches(finetuned, texts, targets, rng=rng, what=f"epoch {epoch}"):
+            for inputs, wanted in epoch_batches(finetuned, texts, targets, contexts, rng=rng, what=f"epoch {epoch}"):
                 with torch.autocast(accelerator.device.type, dtype=torch.bfloat16, enabled=bf16):
                     logits = model(**inputs.to(accelerator.device)).logits
                 losses.append(steps.take(masked_bce(logits.float(), wanted.to(accelerator.device))))
@@ -63,7 +65,7 @@ def run_training(
                     f"model.options.learning_rate (now {rate:g}) or set model.options.precision: float32"
                 )
             if validation is not None:
-                record |= validation_scores(finetuned, *validation)
+                record |= validation_scores(finetuned, validation)
             record["seconds"] = time.perf_counter() - started
             log.info("epoch %s", " ".join(f"{name}={value:.4g}" for name, value in record.items()))
             history.append({k: None if np.isnan(value) else round(value, 4) for k, value in record.items()})
@@ -75,20 +77,27 @@ def run_training(
 
 
 def epoch_batches(
-    finetuned: Finetuned, texts: Sequence[str], targets: np.ndarray, *, rng: np.random.Generator, what: str
+    finetuned: Finetuned,
+    texts: Sequence[str],
+    targets: np.ndarray,
+    contexts: Sequence[str] | None,
+    *,
+    rng: np.random.Generator,
+    what: str,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield one epoch of padded inputs and targets: texts augmented anew, batches of like length in random order."""
     import torch
 
     options = finetuned.options
-    changed, wanted = augment(
+    changed, wanted, beside = augment(
         texts,
         targets,
+        contexts,
         join_neighbours=options.join_neighbours,
         strip_punctuation=options.strip_punctuation,
         rng=rng,
     )
-    rows = tokenize(finetuned.tokenizer, changed)
+    rows = tokenize(finetuned.tokenizer, changed, beside)
     lengths = [len(row["input_ids"]) for row in rows]
     for batch in track(shuffled_batches(lengths, batch_size=options.batch_size, rng=rng), what=what):
         yield finetuned.tokenizer.pad([rows[i] for i in batch], return_tensors="pt"), torch.from_numpy(wanted[batch])
@@ -162,9 +171,9 @@ def use_bf16(precision: str, device: str) -> bool:
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
-def validation_scores(finetuned: Finetuned, texts: Sequence[str], targets: np.ndarray) -> dict[str, float]:
+def validation_scores(finetuned: Finetuned, held_out: HeldOut) -> dict[str, float]:
     """Return macro-F1, at the one threshold best for all labels, and macro average precision."""
-    probabilities = finetuned.predict_proba(texts)
+    targets, probabilities = held_out.targets, finetuned.predict_proba(held_out.texts, held_out.contexts)
     threshold = best_common_threshold(targets, probabilities)
     scored = Scored(targets, probabilities, decide(probabilities, np.full(targets.shape[1], threshold)))
     return {

@@ -15,7 +15,7 @@ import numpy as np
 from textclf.errors import ModelError
 from textclf.models.batching import shuffled_batches
 from textclf.models.embeddings import embed
-from textclf.models.encoders import tokenize
+from textclf.models.windows import tokenize
 from textclf.progress import log, track
 
 LEARNING_RATE = 4e-4
@@ -24,9 +24,18 @@ WARMUP = 0.1
 
 
 def align_first_token(
-    model: Any, tokenizer: Any, texts: Sequence[str], *, bf16: bool, rng: np.random.Generator
+    model: Any,
+    tokenizer: Any,
+    texts: Sequence[str],
+    contexts: Sequence[str] | None = None,
+    *,
+    bf16: bool,
+    rng: np.random.Generator,
 ) -> float:
     """Teach a BERT classifier's pooled first token to be its own mean-pooled embedding; return the last loss.
+
+    Beside a context, the first token learns the mean of the text alone: what the context is good for is left to the
+    labels to teach.
 
     One pass over the texts. The loss is one less the cosine, and the squared difference of the similarities within a
     batch. Embeddings and the lower half of the layers stay as they are.
@@ -35,6 +44,7 @@ def align_first_token(
         model: A sequence classifier whose base has a square `pooler.dense`, changed in place.
         tokenizer: Its tokenizer.
         texts: The training texts.
+        contexts: Their contexts, or None.
         bf16: Whether to run in bfloat16 autocast.
         rng: Decides the order.
 
@@ -53,7 +63,7 @@ def align_first_token(
     dense, layers = base.pooler.dense, base.encoder.layer
     device = model.device
     model.eval()  # no dropout: the aim is exact
-    wanted = torch.from_numpy(embed(base, tokenizer, texts, bf16=bf16)).to(device)
+    wanted = torch.from_numpy(embed(base, tokenizer, tokenize(tokenizer, texts), bf16=bf16)).to(device)
     with torch.no_grad():
         torch.nn.init.eye_(dense.weight)
         torch.nn.init.zeros_(dense.bias)
@@ -61,7 +71,7 @@ def align_first_token(
     trained = [*layers[len(layers) // 2 :].parameters(), *dense.parameters()]
     for parameter in trained:
         parameter.requires_grad_(True)
-    rows = tokenize(tokenizer, texts)
+    rows = tokenize(tokenizer, texts, contexts)
     batches = shuffled_batches([len(row["input_ids"]) for row in rows], batch_size=BATCH_SIZE, rng=rng)
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches)))
