@@ -276,7 +276,7 @@ READING_TIME = anywhere("""
 """Words that stand beside a length of time which dates nothing."""
 
 BY = beginning("""
-    interview | live reporting by | reporting | words | 
+    interview | live reporting by | reporting | words
     by | words by | text by | story by | report by | written by | compiled by | posted by | published by | edited by
     curated by
     reported by | reporting by | additional reporting by | photographs by | photos by | translated by | analysis by
