@@ -233,7 +233,8 @@ class Walk(HTMLParser):
             return
         tag = next((element.tag for element in reversed(self.open) if element.tag in BLOCKS), "")
         within, parents = tuple(e.tag for e in self.open), tuple(e.number for e in self.open)
-        names = frozenset().union(*(element.names for element in self.open[-6:]))
+        near = [element for element in self.open[-4:] if element.tag not in ("html", "body", "main", "article")]
+        names = frozenset[str]().union(*(element.names for element in near))
         for part in (links for lines in split_at_breaks(held) for links in split_links(lines)):
             text = clean("".join(scrap.text for scrap in part))
             seen = [scrap for scrap in part if scrap.text.strip()]

@@ -25,10 +25,11 @@ from textclf.articles.roles.vote import Rule, Vote
 BRACKETED_END = re.compile(r"[\[(]([^\[\]()]{3,80})[\])][.]?$")
 AGENCY_END = re.compile(r"(?:^|[.!?”\"]\s+|\s[—–]\s)[^\W\d_][\w.'’ ]{1,30}\s?/\s?[^\W\d_][\w.'’& ]{1,30}$")
 CREDIT_END = re.compile(
-    r"(?:^|[.!?:”\")]\s+|\s[—–|-]\s|,\s)([^.!?]{0,20}(?:[:©/]|\bby\b|\bcourtesy\b|\bvia\b)(?:[^.!?]|\b[^\W\d_]\.){1,60})[.]?$"
+    r"(?:^|[.!?:”\")]\s+|\s[—–|-]\s|,\s)([^.!?]{0,20}(?:[:©/|]|\bby\b|\bcourtesy\b|\bvia\b)(?:[^.!?]|\b[^\W\d_]\.){1,60})[.]?$"
 )
 INITIALS = re.compile(r"^\(?[a-z]{2,4}(?:/[a-z]{2,4})+\)?(?:\s\([A-Z\d, ]+\))?$")
 NAME_END = re.compile(r"[.!?]\s/\s?[^\W\d_]{2,20}(?: [^\W\d_]{2,20}){0,2}$")
+STROKE = re.compile(r"[^\W\d_]{2,}\s?/\s?[^\W\d_]{2,}")
 INITIALS_END = re.compile(r"[.!?]\s(?:[^\W\d_a-z]\.\s?){1,3}[^\W\d_a-z]{2,20}[.]?$")
 
 
@@ -37,7 +38,7 @@ def ends_in_a_credit(look: Look, page: Page) -> Vote | None:
     if look.n_words > 80:
         return None
     bracketed = BRACKETED_END.search(look.text)
-    if bracketed and (CREDITS.search(plain(bracketed[1])) or "/" in bracketed[1]):
+    if bracketed and (CREDITS.search(plain(bracketed[1])) or STROKE.search(bracketed[1])):
         return Vote("caption", 5.0, "ends in the credit of a picture")
     tail = CREDIT_END.search(look.text)
     if tail and CREDITS.search(plain(tail[1])) and not look.plain.startswith("by "):

@@ -64,22 +64,27 @@ def _find_boxes(page: Page) -> list[bool]:
     A box begins with its title. In HTML it is the element that holds the title; elsewhere it goes on until the
     headline, or until the story resumes.
     """
-    boxed, inside = [False] * len(page.looks), False
+    boxed, inside, headlines_only = [False] * len(page.looks), False, True
     holder: int | None = None
     names: set[str] = set()
     for look in page.looks:
-        if look.index == page.title or (holder is not None and holder not in look.piece.parents):
+        if (
+            look.plain == "end of list"
+            or look.index == page.title
+            or (holder is not None and holder not in look.piece.parents)
+        ):
             inside, holder = False, None
         if (
             is_box_title(look)
             and page.roles[look.index] in ("heading", "navigation", "teaser")
             and look.index != page.title
         ):
-            inside, holder = True, _holder(look, page)
+            inside, holder, headlines_only = True, _holder(look, page), True
             continue
-        if inside and holder is None and _resumes(look, page, names):
+        if inside and holder is None and (_resumes(look, page, names) or (headlines_only and _goes_on(look, page))):
             inside = False
         boxed[look.index] = inside
+        headlines_only = headlines_only and not look.cut_off and not (look.ends and not look.text.endswith(("?", "!")))
         if not inside and look.is_prose:
             names |= look.names
     return boxed
@@ -92,6 +97,12 @@ def _holder(look: Look, page: Page) -> int | None:
     title = page.looks[page.title].piece.parents if page.title is not None else ()
     own = [element for element in look.piece.parents if element in shared]
     return own[-1] if own and own[-1] not in title else None
+
+
+def _goes_on(look: Look, page: Page) -> bool:
+    """Tell whether two whole sentences in a row follow, where a box so far held headlines alone."""
+    following = page.after(look.index)
+    return look.ends and look.n_words >= 5 and following is not None and following.ends and following.n_words >= 5
 
 
 def _resumes(look: Look, page: Page, names: set[str]) -> bool:

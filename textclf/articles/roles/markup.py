@@ -96,7 +96,9 @@ def stands_under_a_linked_heading(look: Look, page: Page) -> Vote | None:
 
 def is_marked_as_byline(look: Look, page: Page) -> Vote | None:
     """<time>, <address>, or a class that says so."""
-    if look.piece.tag in ("time", "address") or (look.piece.names & AUTHOR and look.n_words <= 20):
+    if look.piece.tag in ("time", "address") or (
+        look.piece.names & AUTHOR and look.n_words <= 20 and not (look.ends and look.n_words > 4)
+    ):
         return Vote("byline", 3.5, "marked as author or date")
     return None
 

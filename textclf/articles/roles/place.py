@@ -8,9 +8,10 @@ from textclf.articles.roles.credits import only_dates
 from textclf.articles.roles.layout import FARTHEST, next_role
 from textclf.articles.roles.look import Look, Page
 from textclf.articles.roles.prose import QUOTED_WHOLE, is_box_title
-from textclf.articles.roles.vocabulary import ABOUT_AUTHOR, ATTRIBUTION, KEY_POINTS, MENU, TAGGED, plain
+from textclf.articles.roles.vocabulary import ABOUT_AUTHOR, ATTRIBUTION, KEY_POINTS, MENU, POSTS, SHOWING, TAGGED, plain
 from textclf.articles.roles.vote import Rule, Vote
 
+FAR_BELOW = 4  # pieces between the text and a sentence that does not belong to it
 MOST_PIECES = 3_000  # on a longer page nothing is looked for in the whole text
 SEPARATED = re.compile(r"[|›»>/·•]")
 
@@ -107,6 +108,19 @@ def shows_the_picture(look: Look, page: Page) -> Vote | None:
     )
 
 
+def opens_with_a_scene(look: Look, page: Page) -> Vote | None:
+    """The first text below the byline is a caption where it shows a scene in the present tense."""
+    before, following = page.before(look.index), page.after(look.index)
+    if page.title is None or look.index != page.body[0] or before is None or following is None or look.dateline:
+        return None
+    scene = SHOWING.search(look.plain)
+    early = scene is not None and len(look.plain[: scene.start()].split()) <= 5 and look.text[:1].isupper()
+    between = page.roles[before.index] in ("byline", "navigation") and page.roles[following.index] == "paragraph"
+    if early and between and look.n_words <= 50 and not ATTRIBUTION.search(look.plain.split(". ")[0]):
+        return Vote("caption", 6.5, "shows a scene above the text")
+    return None
+
+
 def lists_the_points(look: Look, page: Page) -> Vote | None:
     """Three lines or more without full stops, between headline and text, list the points."""
     if page.title is None or not page.title < look.index < page.body[0] or look.ends or not 4 <= look.n_words <= 20:
@@ -197,6 +211,18 @@ def comes_after_the_body(look: Look, page: Page) -> Vote | None:
     return Vote("navigation", 2.0, "a few words below the text")
 
 
+def stands_far_below_the_text(look: Look, page: Page) -> Vote | None:
+    """A single sentence below the text, with menus and bylines on both sides, is the site's."""
+    index = look.index - 1
+    while index > page.body[0] and page.roles[index] in ("navigation", "byline", "teaser", "heading"):
+        index -= 1
+    following = page.after(look.index)
+    alone = following is None or page.roles[following.index] not in ("paragraph", "list")
+    if look.index - index > FAR_BELOW and alone and look.n_words <= 20 and not look.dateline and index > page.body[0]:
+        return Vote("navigation", 4.5, "a single sentence far below the text")
+    return None
+
+
 def breaks_off_the_story(look: Look, page: Page) -> Vote | None:
     """Sentences that break off right below a paragraph were cut by a paywall, not to fit a box."""
     before = page.before(look.index)
@@ -208,8 +234,10 @@ def breaks_off_the_story(look: Look, page: Page) -> Vote | None:
 
 def is_one_of_many_cards(look: Look, page: Page) -> Vote | None:
     """On a page of several cards, each with its outlet and age, what stands below those is another story's."""
-    if len(page.ages) < 3 or look.n_words < 3:
+    if len(page.ages) < 3 or look.n_words < 3 or page.roles[look.index] in ("byline", "caption"):
         return None
+    if page.title is not None and look.index <= page.body[0] < len(page.looks):
+        return None  # a headline and its date are no card
     titled = look.index >= 2 and page.looks[look.index - 2].n_words >= 3 and not page.looks[look.index - 2].is_prose
     if (look.index - 1 in page.ages and titled) or (look.index + 1 in page.ages and not look.is_prose):
         return Vote("teaser", 7.0, "one of several cards with outlet and age")
@@ -217,18 +245,11 @@ def is_one_of_many_cards(look: Look, page: Page) -> Vote | None:
 
 
 def is_a_quotation_within(look: Look, page: Page) -> Vote | None:
-    """A quotation with nobody to say it, between two paragraphs."""
-    if (
-        page.body[0] < look.index < page.body[1]
-        and 4 <= look.n_words <= 35
-        and not page.boxed[look.index]
-        and QUOTED_WHOLE.match(look.text)
-    ):
-        return (
-            Vote("pull_quote", 3.0, "a quotation by itself")
-            if not ATTRIBUTION.search(look.plain) and look.sentences < 3
-            else None
-        )
+    """A quotation with nobody to say it and no full stop of its own, between two paragraphs."""
+    if not page.body[0] < look.index < page.body[1] or not 4 <= look.n_words <= 35 or page.boxed[look.index]:
+        return None
+    if QUOTED_WHOLE.match(look.text) and not ATTRIBUTION.search(look.plain) and not look.ends:
+        return Vote("pull_quote", 3.0, "a quotation by itself")
     return None
 
 
@@ -242,6 +263,8 @@ def stands_above_a_forwarded_message(look: Look, page: Page) -> Vote | None:
 def tells_of_the_author_at_the_end(look: Look, page: Page) -> Vote | None:
     """The last paragraph, where it tells of a reporter or of who is named in the byline."""
     match = ABOUT_AUTHOR.search(look.plain)
+    if match is None and POSTS.search(look.plain):
+        match = re.search(r"\b(?:is|was)\b", look.plain)
     if match is None or look.n_words > 60 or len(look.plain[: match.start()].split()) > 5:
         return None
     name = " ".join(look.words[:2])
@@ -357,12 +380,14 @@ RULES: tuple[Rule, ...] = (
     stands_below_the_headline,
     names_people_below_the_headline,
     shows_the_picture,
+    opens_with_a_scene,
     lists_the_points,
     stands_between_headline_and_text,
     heads_a_section,
     interrupts_the_story,
     stands_in_a_box,
     comes_after_the_body,
+    stands_far_below_the_text,
     breaks_off_the_story,
     is_one_of_many_cards,
     is_a_quotation_within,

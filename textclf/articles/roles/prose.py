@@ -102,7 +102,7 @@ def points_to_another_story(look: Look, page: Page) -> Vote | None:
         return Vote("teaser", 7.0, "points to another story")
     if re.match(r"list \d+ of \d+\W", look.plain):
         return Vote("teaser", 7.0, "an item of a list of stories")
-    if look.text.strip()[:1] in "←→▶►➤»" and look.n_words > 2:
+    if look.text[:1] in "←→▶►➤»" and look.n_words > 2 and "«" not in look.text:
         return Vote("teaser", 3.0, "points to another story")
     return None
 

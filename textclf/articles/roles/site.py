@@ -58,6 +58,8 @@ def speaks_for_the_site(look: Look, page: Page) -> Vote | None:
     """Cookies, subscriptions, rights, sharing."""
     if look.n_words > 70 or look.dateline:
         return None
+    if look.plain.startswith(("copyright", "©", "(c)")):
+        return Vote("navigation", 8.0, "tells who holds the rights")
     found = SERVICE.findall(look.plain) + (["©"] if "©" in look.text[:40] or "(c)" in look.plain[:20] else [])
     if found and look.n_words <= 40:
         return Vote("navigation", 5.0 if look.n_words <= 14 or len(found) > 1 else 4.0, "the site speaks for itself")
@@ -71,7 +73,7 @@ def asks_something_of_the_reader(look: Look, page: Page) -> Vote | None:
     if page.speaks_to_you or look.text.endswith(("?", ":")):
         return None
     spoken_to = YOU.search(look.plain) is not None
-    if look.words[0].lower().strip(",") in REQUESTS and look.sentences <= 1:
+    if look.words[0].lower() in REQUESTS and look.sentences <= 1:
         return Vote(
             "navigation",
             4.0 if look.n_words <= 14 and (spoken_to or look.n_words <= 8) else 2.0,

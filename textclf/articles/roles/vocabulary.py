@@ -38,6 +38,10 @@ def beginning(table: str) -> re.Pattern[str]:
 
 
 OTHER_STORIES = phrases("""
+    must read | must reads | read these too | more top stories | baca juga | berita terkait | artikel terkait
+    terpopuler
+    berita lainnya | ilgili haberler | çok okunanlar | bunlar da ilginizi çekebilir | son haberler | mais do
+    notícias de hoje
     related | related articles | related article | related stories | related story | related news | related content
     related coverage | related posts | related reading | related links | related reads | related videos
     recommended
@@ -94,6 +98,8 @@ OTHER_STORIES_BEGIN = beginning("""
 """How such titles begin where a name follows."""
 
 POINTERS = beginning("""
+    live | video | vídeo | photos | fotos | baca juga | simak juga | ilgili haber | leer más | ler mais
+    en savoir plus
     read more | read also | also read | read next | see also | related | related story | related article
     related news
     more | don't miss | watch | listen | go deeper | explainer | explained | from the archive | recommended
@@ -314,6 +320,7 @@ STAMPS = beginning("""
 """How a line begins that tells when a page was published."""
 
 SIGN_OFFS = beginning("""
+    with a report from | with reports from | with reporting | with contributions from | published in
     reporting by | additional reporting by | writing by | editing by | edited by | compiled by | compiled from
     written by | with reporting by
     with reporting from | with additional reporting | with files from | with inputs from | with input from
@@ -375,6 +382,8 @@ ABOUT_AUTHOR = anywhere("""
 """What a page says of its author."""
 
 KEY_POINTS = phrases("""
+    in summary | summary points | what we know so far | the story so far | the facts | the facts so far
+    story summary | briefly
     summary | key points | key takeaways | takeaways | highlights | at a glance | in brief | in short | what we know
     what you need to know
     the essentials | quick read | story highlights | the main points | main points | key facts | key events
