@@ -7,6 +7,7 @@ which of it is main text, and reads title, author and date out of the metadata.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from html import unescape
@@ -73,6 +74,9 @@ HIDDEN_NAMES = wordlist("""
     hidden d-none sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only a11y-hidden
     is-hidden u-hidden offscreen assistive-text
 """)
+MOST_PIECES = 3_000  # on a longer page a piece is extracted only where it is a whole line of the main text
+MOST_ELEMENTS = 50_000  # of a page with more, only the head is given to the extraction, which would take minutes
+HEAD = 100_000  # characters at the beginning of a page that hold its head
 DEEPEST = 400  # open elements: deeper nesting is flattened
 
 
@@ -142,7 +146,10 @@ def read_html_pieces(source: str) -> tuple[list[Piece], Metadata]:
     walk.feed(source)
     walk.close()
     walk.finish()
-    main, metadata = extract(source)
+    if walk.elements <= MOST_ELEMENTS:
+        main, metadata = extract(source)
+    else:
+        main, metadata = None, extract(source[:HEAD])[1]
     return mark_extracted(walk.pieces, main), metadata
 
 
@@ -153,6 +160,7 @@ class Walk(HTMLParser):
         super().__init__(convert_charrefs=False)
         self.pieces: list[Piece] = []
         self.open: list[Element] = []
+        self.open_tags: Counter[str] = Counter()
         self.held: list[Scrap] = []
         self.line_starts = [0, *(match.end() for match in re.finditer("\n", source))]
         self.elements = 0
@@ -179,6 +187,7 @@ class Walk(HTMLParser):
         if len(self.open) < DEEPEST:
             self.elements += 1
             self.open.append(make_element(tag, dict(attrs), self.open[-1] if self.open else None, self.elements))
+            self.open_tags[tag] += 1
 
     def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Take `<br/>`; a block closed at once ends the text before it."""
@@ -219,8 +228,11 @@ class Walk(HTMLParser):
             )
 
     def _close_open(self, tags: Set[str], *, walls: Set[str]) -> None:
+        if not any(self.open_tags[tag] for tag in tags):
+            return
         for depth in range(len(self.open) - 1, -1, -1):
             if self.open[depth].tag in tags:
+                self.open_tags.subtract(element.tag for element in self.open[depth:])
                 del self.open[depth:]
                 return
             if self.open[depth].tag in walls:
@@ -336,8 +348,17 @@ def mark_extracted(pieces: Sequence[Piece], main: str | None) -> list[Piece]:
     """Tell of each piece whether it stands in the main text."""
     if not main:
         return list(pieces)
-    bare = re.sub(r"\W+", "", main)
-    return [replace(piece, extracted=re.sub(r"\W+", "", piece.text) in bare) for piece in pieces]
+    lines = frozenset(map(_letters, main.splitlines()))
+    whole = _letters(main) if len(pieces) <= MOST_PIECES else ""
+    marked = []
+    for piece in pieces:
+        letters = _letters(piece.text)
+        marked.append(replace(piece, extracted=letters in lines or letters in whole))
+    return marked
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W+", "", text)
 
 
 def in_order(pieces: Sequence[Piece]) -> bool:

@@ -22,6 +22,7 @@ NARROWEST, WIDEST = 18, 110  # columns a text may be wrapped at
 NARROW = 45  # a text wrapped at fewer columns than this is known by many lines that go on in small letters
 LOOSE, STRICT = 14, 2  # columns a wrapped line may fall short of the width: set ragged, or filled to the brim
 LONG_LINES = 0.2  # share of the characters: a text with more of them in lines over WIDEST is not wrapped
+LONGEST_WORD = 60  # characters of a word that may be hyphenated at the end of a line
 INDENT = 2  # columns by which the first line of a paragraph stands further in
 
 
@@ -149,13 +150,14 @@ def _continues(held: Sequence[Line], following: Line, width: int) -> bool:
 
 def _join(lines: Sequence[Line], words: frozenset[str]) -> str:
     """Join the lines of a piece, making hyphenated words whole."""
-    text = lines[0].text
+    parts = [lines[0].text]
     for line in lines[1:]:
-        broken = HYPHENATED.search(text)
+        broken = HYPHENATED.search(parts[-1][-LONGEST_WORD:])
         rest = re.match(r"[^\W\d_]+", line.text)
         if broken and rest and not _capital(line.text):
             keeps = f"{broken[1]}-{rest[0]}".lower() in words and f"{broken[1]}{rest[0]}".lower() not in words
-            text = (text if keeps else text[:-1]) + line.text
+            parts[-1] = parts[-1] if keeps else parts[-1][:-1]
+            parts.append(line.text)
         else:
-            text = f"{text} {line.text}"
-    return text
+            parts += [" ", line.text]
+    return "".join(parts)

@@ -10,6 +10,7 @@ from functools import cached_property
 from textclf.articles.dates import AGO
 from textclf.articles.piece import Piece
 from textclf.articles.roles.vocabulary import YOU, plain
+from textclf.records import MAX_CHARACTERS
 
 FULL_STOP = re.compile(r"""[.!?。！？؟۔]["'”’»)\]]*$""")
 CUT_OFF = re.compile(
@@ -31,8 +32,8 @@ class Look:
     def __init__(self, piece: Piece, index: int) -> None:
         self.piece = piece
         self.index = index
-        self.text = piece.text
-        self.words = piece.text.split()
+        self.text = piece.text[: MAX_CHARACTERS + 1]  # so that a piece of any length is looked at in little time
+        self.words = self.text.split()
         self.n_words = len(self.words)
 
     @cached_property
