@@ -75,7 +75,7 @@ HIDDEN_NAMES = wordlist("""
     is-hidden u-hidden offscreen assistive-text
 """)
 MOST_PIECES = 3_000  # on a longer page a piece is extracted only where it is a whole line of the main text
-MOST_ELEMENTS = 50_000  # of a page with more, only the head is given to the extraction, which would take minutes
+MOST_TAGS = 50_000  # of a page with more, only the head is given to the extraction, which would take minutes
 HEAD = 100_000  # characters at the beginning of a page that hold its head
 DEEPEST = 400  # open elements: deeper nesting is flattened
 
@@ -146,7 +146,7 @@ def read_html_pieces(source: str) -> tuple[list[Piece], Metadata]:
     walk.feed(source)
     walk.close()
     walk.finish()
-    if walk.elements <= MOST_ELEMENTS:
+    if walk.tags <= MOST_TAGS:
         main, metadata = extract(source)
     else:
         main, metadata = None, extract(source[:HEAD])[1]
@@ -164,6 +164,7 @@ class Walk(HTMLParser):
         self.held: list[Scrap] = []
         self.line_starts = [0, *(match.end() for match in re.finditer("\n", source))]
         self.elements = 0
+        self.tags = 0
 
     def here(self) -> int:
         """Return the offset of what is being handled."""
@@ -172,6 +173,7 @@ class Walk(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Open an element; a block ends the text before it."""
+        self.tags += 1
         if tag == "br":
             self.held.append(Scrap(self.here(), self.here(), "\n"))
             return

@@ -111,6 +111,7 @@ class Page:
         title: The index of the headline.
         boxed: Whether each piece stands in a box of other stories.
         body: The indices of the first and the last paragraph of the running text.
+        signed: The bylines above the running text.
         body_names: The names that the running text speaks of.
         body_text: All paragraphs, for finding what repeats them.
         end_mark: The index of the line that marks the end, such as '###'.
@@ -124,6 +125,7 @@ class Page:
         self.title: int | None = None
         self.boxed: list[bool] = [False] * len(self.looks)
         self.body: tuple[int, int] = (len(self.looks), len(self.looks))
+        self.signed = ""
         self.body_names: frozenset[str] = frozenset()
         self.body_text = ""
         self.end_mark: int | None = None
