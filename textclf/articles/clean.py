@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-LINE_ENDS = "\n\r\x0b\x0c\x85\u2028\u2029"
 # Soft hyphen, zero-width space, word joiner, byte-order mark, direction marks and overrides, control characters. The
 # zero-width joiner and non-joiner stay: Persian and the Indic scripts are spelt with them.
 INVISIBLE = re.compile(
@@ -16,8 +15,3 @@ UNEVEN = re.compile(r"\s{2,}|[^\S ]")  # parting at white space and joining agai
 def clean(text: str) -> str:
     """Return a text with white space (no-break spaces too) folded to single spaces and nothing invisible in it."""
     return UNEVEN.sub(" ", INVISIBLE.sub("", text)).strip()
-
-
-def is_blank(text: str) -> bool:
-    """Tell whether nothing of a text is to be seen."""
-    return not clean(text)

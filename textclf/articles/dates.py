@@ -89,7 +89,7 @@ def find_date(text: str) -> Found | None:
 
 def _iso(found: dict[str, str]) -> str:
     if "name" in found:
-        month, day = MONTHS[found["name"].lower()], int(re.sub(r"\D", "", found["day"]))
+        month, day = MONTHS[found["name"].casefold()], int(re.sub(r"\D", "", found["day"]))
     elif "month" in found:
         month, day = int(found["month"]), int(found["day"])
     else:

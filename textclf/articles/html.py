@@ -12,7 +12,6 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from html import unescape
 from html.parser import HTMLParser
-from itertools import pairwise
 from typing import Any
 
 from textclf.articles.clean import clean
@@ -158,6 +157,7 @@ class Walk(HTMLParser):
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=False)
+        self.source = source
         self.pieces: list[Piece] = []
         self.open: list[Element] = []
         self.open_tags: Counter[str] = Counter()
@@ -179,14 +179,17 @@ class Walk(HTMLParser):
             return
         if tag in BLOCKS:
             self.finish()
-            self._close_open({"head", "title"}, walls=set())  # a head left open ends where something is to be seen
+            self._close_open(
+                {"head", "title"}, walls=UNSEEN - {"head", "title"}
+            )  # a head left open ends where something is to be seen
         if tag in VOID:
             return
         if tag in CLOSES_P:
             self._close_open({"p"}, walls={"button", "table", "td", "th", "li", "div", "article", "section"})
         if tag in SIBLINGS:
             self._close_open(SIBLINGS[tag], walls=WALLS[tag])
-        if len(self.open) < DEEPEST:
+        unseen = tag in UNSEEN and not (self.open and self.open[-1].hidden)
+        if len(self.open) < DEEPEST or unseen:
             self.elements += 1
             self.open.append(make_element(tag, dict(attrs), self.open[-1] if self.open else None, self.elements))
             self.open_tags[tag] += 1
@@ -209,12 +212,21 @@ class Walk(HTMLParser):
         self._hold(data, len(data))
 
     def handle_entityref(self, name: str) -> None:
-        """Gather a character written as ``&name;``."""
-        self._hold(unescape(f"&{name};"), len(name) + 2)
+        """Gather a character written as ``&name;``; the ampersand of ``R&D`` is one, too."""
+        self._hold_reference(len(name) + 1)
 
     def handle_charref(self, name: str) -> None:
         """Gather a character written as ``&#number;``."""
-        self._hold(unescape(f"&#{name};"), len(name) + 3)
+        self._hold_reference(len(name) + 2)
+
+    def _hold_reference(self, length: int) -> None:
+        start = self.here()
+        written = self.source[start : start + length + self.source.startswith(";", start + length)]
+        self._hold(unescape(written), len(written))
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """Pass over ``<![CDATA[ ... ]>`` and its like, as browsers do; the parser knows a few words alone."""
+        return int(self.parse_bogus_comment(i, report))
 
     def _hold(self, text: str, length: int) -> None:
         if not (self.open and self.open[-1].hidden):
@@ -361,8 +373,3 @@ def mark_extracted(pieces: Sequence[Piece], main: str | None) -> list[Piece]:
 
 def _letters(text: str) -> str:
     return re.sub(r"\W+", "", text)
-
-
-def in_order(pieces: Sequence[Piece]) -> bool:
-    """Tell whether no two pieces overlap."""
-    return all(one.end <= other.start for one, other in pairwise(pieces))
