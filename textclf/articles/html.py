@@ -226,7 +226,7 @@ class Walk(HTMLParser):
 
     def parse_marked_section(self, i: int, report: int = 1) -> int:
         """Pass over ``<![CDATA[ ... ]>`` and its like, as browsers do; the parser knows a few words alone."""
-        return int(self.parse_bogus_comment(i, report))
+        return int(self.parse_bogus_comment(i, bool(report)))
 
     def _hold(self, text: str, length: int) -> None:
         if not (self.open and self.open[-1].hidden):

@@ -95,7 +95,7 @@ def _pages_of_archive(file: BinaryIO, *, name: str) -> Iterator[tuple[int, str |
 
     number = 0
     try:
-        for number, record in enumerate(ArchiveIterator(file), start=1):  # noqa: B007 (the message names it)
+        for number, record in enumerate(ArchiveIterator(file), start=1):
             if record.rec_type not in ("response", "resource") or not _is_html(record):
                 continue
             raw = record.content_stream().read(LARGEST_PAGE + 1)
