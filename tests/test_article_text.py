@@ -23,6 +23,12 @@ STORY = (
     "A shepherd found the empty bus on Tuesday. Its windows were whole, its engine was still warm, and a child's shoe "
     "lay under the last seat, a police officer told reporters who had followed the track on foot.",
 )
+BODY = (
+    "Gunmen seized a bus with forty passengers on the road north of the town on Monday, two drivers said.",
+    "The governor said that nobody had claimed the attack, and asked the families to wait at the customs house.",
+    "A shepherd found the empty bus on Tuesday. Its engine was still warm, a police officer told reporters.",
+    "Talks with the valley's elders would begin on Wednesday, the governor added.",
+)
 
 
 def pieces(text: str) -> list[str]:
@@ -64,9 +70,7 @@ def test_marks_of_quoting_are_no_part_of_the_text(mark: str):
 
 def test_a_quoted_line_and_the_answer_below_it_stay_apart():
     text = wrapped(60) + "\n> The governor said that the road north of Terhan would\n> stay closed until the spring."
-    assert pieces(text)[3:] == [
-        "The governor said that the road north of Terhan would stay closed until the spring."
-    ]
+    assert pieces(text)[3:] == ["The governor said that the road north of Terhan would stay closed until the spring."]
 
 
 def test_words_hyphenated_at_the_end_of_a_line_become_whole():
@@ -82,6 +86,13 @@ def test_words_hyphenated_at_the_end_of_a_line_become_whole():
     ]
 
 
+def test_a_soft_hyphen_at_the_end_of_a_line_breaks_a_word():
+    text = "The governor asked the families of the pas\u00ad\nsengers to wait at the old customs house, and\nstayed."
+    assert pieces(text) == [
+        "The governor asked the families of the passengers to wait at the old customs house, and stayed."
+    ]
+
+
 def test_running_heads_and_page_numbers_are_joined_to_nothing():
     first, second = textwrap.wrap(STORY[0], 60), textwrap.wrap(STORY[1], 60)
     head = "THE CANAL AND COUNTY WEEKLY"
@@ -91,7 +102,7 @@ def test_running_heads_and_page_numbers_are_joined_to_nothing():
 
 @pytest.mark.parametrize("bullet", ["•", "-", "–", "*", "1.", "(2)", "a)"])
 def test_a_bullet_begins_a_piece_and_stays_in_the_text(bullet: str):
-    items = [f"{bullet} {text}" for text in STORY]
+    items = [f"{bullet} {text}" for text in BODY]
     text = wrapped(60) + "\n\n" + "\n".join("\n".join(textwrap.wrap(item, 60)) for item in items)
     assert pieces(text) == [*STORY, *items]
 
@@ -114,7 +125,7 @@ def test_white_space_is_folded_and_what_cannot_be_seen_is_dropped(written: str, 
 
 def test_arabic_lines_are_paragraphs_and_wrapped_ones_are_joined():
     story = (
-        "قال شهود إن مسلحين خطفوا حافلة تقل أربعين راكبا على الطريق شمال المدينة يوم الاثنين قبل وصول الجيش إلى المعبر.",
+        "قال شهود إن مسلحين خطفوا حافلة تقل أربعين راكبا على الطريق شمال المدينة قبل وصول الجيش إلى المعبر.",
         "وأضاف المحافظ أن أحدا لم يعلن مسؤوليته عن الهجوم وطلب من العائلات الانتظار في مبنى الجمارك القديم حتى المساء.",
     )
     assert pieces("\n".join(story)) == list(story)
@@ -144,12 +155,6 @@ TERHAN — {0}
 {teasers}
 {rights}
 """
-BODY = (
-    "Gunmen seized a bus with forty passengers on the road north of the town on Monday, two drivers said.",
-    "The governor said that nobody had claimed the attack, and asked the families to wait at the customs house.",
-    "A shepherd found the empty bus on Tuesday. Its engine was still warm, a police officer told reporters.",
-    "Talks with the valley's elders would begin on Wednesday, the governor added.",
-)
 VARIATIONS = [
     {
         "date": "March 14, 2021",
@@ -210,6 +215,7 @@ FRAGMENTS = (
     "Gunmen seize bus…",
     "TERHAN — ",
     "co-\noperate",
+    "co\u00ad\noperate",
 )
 PAGES_OF_TEXT = st.text(max_size=200) | st.lists(
     st.sampled_from([*FRAGMENTS, "\n", "\n\n", "\r\n", "\r", "\x0c", "\u2028", " ", "\t", "    ", "\u00a0", "\u200b"])
