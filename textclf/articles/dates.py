@@ -37,10 +37,10 @@ _BEFORE = r"(?<![\w./-])"
 DATES = tuple(
     re.compile(f"{_BEFORE}{shape}{_TIME}", re.IGNORECASE)
     for shape in (
-        r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d/])",
+        r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d/]|\.\d)",
         rf"(?P<day>{_DAY})(?:\s+(?:de|of)\s+|[\s-]+)(?P<name>{_MONTH})(?:/\w+)?\.?,?(?:\s+(?:de|del)\s+|[\s-]+)(?P<year>\d{{4}})(?!\d)",
         rf"(?P<name>{_MONTH})\.?\s+(?P<day>{_DAY}),?\s+(?P<year>\d{{4}})(?!\d)",
-        r"(?P<first>\d{1,2})[./-](?P<second>\d{1,2})[./-](?P<year>\d{4})(?![\d/])",
+        r"(?P<first>\d{1,2})[./-](?P<second>\d{1,2})[./-](?P<year>\d{4})(?![\d/]|\.\d)",
     )
 )
 YEARLESS = re.compile(
