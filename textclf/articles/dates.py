@@ -37,10 +37,10 @@ _BEFORE = r"(?<![\w./-])"
 DATES = tuple(
     re.compile(f"{_BEFORE}{shape}{_TIME}", re.IGNORECASE)
     for shape in (
-        r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d/])",
+        r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d/]|\.\d)",
         rf"(?P<day>{_DAY})(?:\s+(?:de|of)\s+|[\s-]+)(?P<name>{_MONTH})(?:/\w+)?\.?,?(?:\s+(?:de|del)\s+|[\s-]+)(?P<year>\d{{4}})(?!\d)",
         rf"(?P<name>{_MONTH})\.?\s+(?P<day>{_DAY}),?\s+(?P<year>\d{{4}})(?!\d)",
-        r"(?P<first>\d{1,2})[./-](?P<second>\d{1,2})[./-](?P<year>\d{4})(?![\d/])",
+        r"(?P<first>\d{1,2})[./-](?P<second>\d{1,2})[./-](?P<year>\d{4})(?![\d/]|\.\d)",
     )
 )
 YEARLESS = re.compile(
@@ -89,7 +89,7 @@ def find_date(text: str) -> Found | None:
 
 def _iso(found: dict[str, str]) -> str:
     if "name" in found:
-        month, day = MONTHS[found["name"].lower()], int(re.sub(r"\D", "", found["day"]))
+        month, day = MONTHS[found["name"].casefold()], int(re.sub(r"\D", "", found["day"]))
     elif "month" in found:
         month, day = int(found["month"]), int(found["day"])
     else:

@@ -11,7 +11,6 @@ from textclf.errors import DataError
 SAMPLE = 200_000  # bytes that an unknown encoding is guessed from
 BINARY_SHARE = 0.02  # of control characters: more is no text
 MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -24,8 +23,8 @@ SIGNATURES = {
     b"\x1f\x8b": "compressed with gzip; unpack it first",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"RIFF": "a sound, picture or film",
+    b"GIF87a": "a picture",
+    b"GIF89a": "a picture",
     b"\x7fELF": "a program",
     b"SQLite format": "a database",
     b"PAR1": "a Parquet table; give it the ending .parquet",
@@ -36,6 +35,7 @@ CANDIDATES = (  # the encodings news texts come in, besides UTF-8
     *("euc_jp", "euc_kr"),
 )
 WESTERN = frozenset("ÀÁÂÃÄÇÈÉÊËÍÎÏÑÓÔÕÖÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüœŒ“”‘’«»–—…€£°ºª¿¡·§©®™\u00a0")
+_FILM = re.compile(rb"RIFF.{4}(?:WAVE|AVI |WEBP)", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -61,12 +61,16 @@ def decode(raw: bytes, *, name: str, declared: str | None = None) -> Decoded:
     Raises:
         DataError: When the bytes are no text: a picture, a PDF, an archive.
     """
+    if raw.startswith(codecs.BOM_UTF8):
+        raw, declared = raw[len(codecs.BOM_UTF8) :], declared or "cp1252"
     for mark, encoding in MARKS:
         if raw.startswith(mark):
             return Decoded(raw[len(mark) :].decode(encoding, errors="replace"), encoding)
     for signature, what in SIGNATURES.items():
         if raw.startswith(signature):
             raise DataError(f"{name} is no text but {what}")
+    if _FILM.match(raw):
+        raise DataError(f"{name} is no text but a sound, picture or film")
     wide = _without_mark(raw)
     if wide:
         return Decoded(raw.decode(wide, errors="replace"), wide)

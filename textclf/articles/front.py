@@ -16,6 +16,7 @@ RIGHTS = re.compile(
     r"(?P<name>[^\d©|.,()–—-]{3,40}?)(?:\s*[.|,(–—-]|\s+(?:all rights|todos|tous|limited|ltd|inc)\b|$)",
     re.IGNORECASE,
 )
+LONGEST_STAMP = 2_000  # characters of a block that a date of publication or a line of rights is looked for in
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def _date(blocks: Sequence[Block], *, title: int | None, body: int) -> Found | N
     first = [
         block for block in near if re.match(r"(?:first )?(?:published|posted|publicado|publié|نشر)", plain(block.text))
     ]
-    dates = [found for block in (*first, *near, *above, *stamped) if (found := find_date(block.text))]
+    places = (*first, *near, *above, *stamped)
+    dates = [found for block in places if (found := find_date(block.text[:LONGEST_STAMP]))]
     return next((found for found in dates if found.iso), dates[0] if dates else None)
 
 
@@ -91,7 +93,7 @@ def _byline(blocks: Sequence[Block], *, title: int | None) -> str:
 def _source(blocks: Sequence[Block], dateline: re.Match[str] | None, *, title: int | None) -> str:
     """Return the outlet: of the line of rights, the dateline's agency, or the name at the head of the page."""
     for block in blocks:
-        match = RIGHTS.search(block.text) if block.role == "navigation" else None
+        match = RIGHTS.search(block.text[:LONGEST_STAMP]) if block.role == "navigation" else None
         if match and match["name"].strip()[:1].isupper():
             return match["name"].strip()
     if dateline and dateline["agency"]:

@@ -7,11 +7,11 @@ which of it is main text, and reads title, author and date out of the metadata.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from html import unescape
 from html.parser import HTMLParser
-from itertools import pairwise
 from typing import Any
 
 from textclf.articles.clean import clean
@@ -73,6 +73,9 @@ HIDDEN_NAMES = wordlist("""
     hidden d-none sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only a11y-hidden
     is-hidden u-hidden offscreen assistive-text
 """)
+MOST_PIECES = 3_000  # on a longer page a piece is extracted only where it is a whole line of the main text
+MOST_TAGS = 50_000  # of a page with more, only the head is given to the extraction, which would take minutes
+HEAD = 100_000  # characters at the beginning of a page that hold its head
 DEEPEST = 400  # open elements: deeper nesting is flattened
 
 
@@ -142,7 +145,10 @@ def read_html_pieces(source: str) -> tuple[list[Piece], Metadata]:
     walk.feed(source)
     walk.close()
     walk.finish()
-    main, metadata = extract(source)
+    if walk.tags <= MOST_TAGS:
+        main, metadata = extract(source)
+    else:
+        main, metadata = None, extract(source[:HEAD])[1]
     return mark_extracted(walk.pieces, main), metadata
 
 
@@ -151,11 +157,14 @@ class Walk(HTMLParser):
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=False)
+        self.source = source
         self.pieces: list[Piece] = []
         self.open: list[Element] = []
+        self.open_tags: Counter[str] = Counter()
         self.held: list[Scrap] = []
         self.line_starts = [0, *(match.end() for match in re.finditer("\n", source))]
         self.elements = 0
+        self.tags = 0
 
     def here(self) -> int:
         """Return the offset of what is being handled."""
@@ -164,21 +173,26 @@ class Walk(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Open an element; a block ends the text before it."""
+        self.tags += 1
         if tag == "br":
             self.held.append(Scrap(self.here(), self.here(), "\n"))
             return
         if tag in BLOCKS:
             self.finish()
-            self._close_open({"head", "title"}, walls=set())  # a head left open ends where something is to be seen
+            self._close_open(
+                {"head", "title"}, walls=UNSEEN - {"head", "title"}
+            )  # a head left open ends where something is to be seen
         if tag in VOID:
             return
         if tag in CLOSES_P:
             self._close_open({"p"}, walls={"button", "table", "td", "th", "li", "div", "article", "section"})
         if tag in SIBLINGS:
             self._close_open(SIBLINGS[tag], walls=WALLS[tag])
-        if len(self.open) < DEEPEST:
+        unseen = tag in UNSEEN and not (self.open and self.open[-1].hidden)
+        if len(self.open) < DEEPEST or unseen:
             self.elements += 1
             self.open.append(make_element(tag, dict(attrs), self.open[-1] if self.open else None, self.elements))
+            self.open_tags[tag] += 1
 
     def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Take `<br/>`; a block closed at once ends the text before it."""
@@ -198,12 +212,21 @@ class Walk(HTMLParser):
         self._hold(data, len(data))
 
     def handle_entityref(self, name: str) -> None:
-        """Gather a character written as ``&name;``."""
-        self._hold(unescape(f"&{name};"), len(name) + 2)
+        """Gather a character written as ``&name;``; the ampersand of ``R&D`` is one, too."""
+        self._hold_reference(len(name) + 1)
 
     def handle_charref(self, name: str) -> None:
         """Gather a character written as ``&#number;``."""
-        self._hold(unescape(f"&#{name};"), len(name) + 3)
+        self._hold_reference(len(name) + 2)
+
+    def _hold_reference(self, length: int) -> None:
+        start = self.here()
+        written = self.source[start : start + length + self.source.startswith(";", start + length)]
+        self._hold(unescape(written), len(written))
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """Pass over ``<![CDATA[ ... ]>`` and its like, as browsers do; the parser knows a few words alone."""
+        return int(self.parse_bogus_comment(i, bool(report)))
 
     def _hold(self, text: str, length: int) -> None:
         if not (self.open and self.open[-1].hidden):
@@ -219,8 +242,11 @@ class Walk(HTMLParser):
             )
 
     def _close_open(self, tags: Set[str], *, walls: Set[str]) -> None:
+        if not any(self.open_tags[tag] for tag in tags):
+            return
         for depth in range(len(self.open) - 1, -1, -1):
             if self.open[depth].tag in tags:
+                self.open_tags.subtract(element.tag for element in self.open[depth:])
                 del self.open[depth:]
                 return
             if self.open[depth].tag in walls:
@@ -337,10 +363,14 @@ def mark_extracted(pieces: Sequence[Piece], main: str | None) -> list[Piece]:
     """Tell of each piece whether it stands in the main text."""
     if not main:
         return list(pieces)
-    bare = re.sub(r"\W+", "", main)
-    return [replace(piece, extracted=re.sub(r"\W+", "", piece.text) in bare) for piece in pieces]
+    lines = frozenset(map(_letters, main.splitlines()))
+    whole = _letters(main) if len(pieces) <= MOST_PIECES else ""
+    marked = []
+    for piece in pieces:
+        letters = _letters(piece.text)
+        marked.append(replace(piece, extracted=letters in lines or letters in whole))
+    return marked
 
 
-def in_order(pieces: Sequence[Piece]) -> bool:
-    """Tell whether no two pieces overlap."""
-    return all(one.end <= other.start for one, other in pairwise(pieces))
+def _letters(text: str) -> str:
+    return re.sub(r"\W+", "", text)

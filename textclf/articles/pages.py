@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -82,21 +83,28 @@ def read_warc(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Article
         MissingExtraError: When warcio or trafilatura is not installed.
     """
     import_extra("warcio", extra="html", purpose="reading web archives")
+    for number, address, charset, raw in _pages_of_archive(file, name=name):
+        page_id = address or f"{article_id}-{number}"
+        yield from _html(raw, name=f"{name}: {page_id}", article_id=page_id, declared=charset)
+
+
+def _pages_of_archive(file: BinaryIO, *, name: str) -> Iterator[tuple[int, str | None, str | None, bytes]]:
+    """Yield number, address, declared encoding and bytes of each HTML page of a web archive."""
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
 
     number = 0
     try:
-        for record in ArchiveIterator(file):
-            number += 1
+        for number, record in enumerate(ArchiveIterator(file), start=1):
             if record.rec_type not in ("response", "resource") or not _is_html(record):
                 continue
-            address = record.rec_headers.get_header("WARC-Target-URI") or f"{article_id}-{number}"
-            charset = _charset(record.http_headers.get_header("Content-Type") if record.http_headers else None)
             raw = record.content_stream().read(LARGEST_PAGE + 1)
-            yield from _html(raw, name=f"{name}: {address}", article_id=address, declared=charset)
-    except (ArchiveLoadFailed, EOFError, OSError, ValueError) as fault:
-        raise DataError(f"{name}: broken web archive after record {number}: {fault}") from fault
+            if len(raw) <= LARGEST_PAGE and getattr(record.raw_stream, "limit", 0) > 0:
+                raise EOFError("it breaks off within this record")
+            charset = _charset(record.http_headers.get_header("Content-Type") if record.http_headers else None)
+            yield number, record.rec_headers.get_header("WARC-Target-URI"), charset, raw
+    except (ArchiveLoadFailed, EOFError, OSError, ValueError, AttributeError, zlib.error) as fault:  # all from warcio
+        raise DataError(f"{name}: broken web archive at record {number}, or right after it: {fault}") from fault
 
 
 def _is_html(record: Any) -> bool:

@@ -22,6 +22,7 @@ NARROWEST, WIDEST = 18, 110  # columns a text may be wrapped at
 NARROW = 45  # a text wrapped at fewer columns than this is known by many lines that go on in small letters
 LOOSE, STRICT = 14, 2  # columns a wrapped line may fall short of the width: set ragged, or filled to the brim
 LONG_LINES = 0.2  # share of the characters: a text with more of them in lines over WIDEST is not wrapped
+LONGEST_WORD = 60  # characters of a word that may be hyphenated at the end of a line
 INDENT = 2  # columns by which the first line of a paragraph stands further in
 
 
@@ -35,6 +36,12 @@ class Line:
     indent: int
     after_blank: bool
     quoted: bool
+    soft: bool  # whether it ends in a soft hyphen, which is seen where a word is broken
+
+    @property
+    def columns(self) -> int:
+        """How far it reaches, its indent and all."""
+        return self.indent + len(self.text)
 
 
 def read_pieces(text: str) -> list[Piece]:
@@ -76,13 +83,19 @@ def _lines(text: str) -> Iterator[Line]:
         shown = shown[quoted.end() :] if quoted else shown
         if not shown:
             continue
-        if raw.rstrip().endswith("\u00ad"):
-            shown += "-"  # a soft hyphen at a line's end is seen
         start, stop = match.start() + len(raw) - len(raw.lstrip()), match.start() + len(raw.rstrip())
         spread = raw.expandtabs(4)
         between = text[end : match.start()]
         after_blank = not end or len(LINE_END.findall(between)) > 1 or "\x0c" in between
-        yield Line(shown, start, stop, len(spread) - len(spread.lstrip()), after_blank, quoted is not None)
+        yield Line(
+            shown,
+            start,
+            stop,
+            len(spread) - len(spread.lstrip()),
+            after_blank,
+            quoted is not None,
+            raw.rstrip().endswith("\u00ad"),
+        )
         end = match.end()
 
 
@@ -98,7 +111,7 @@ def wrapped_width(lines: Sequence[Line]) -> int:
     It was where hardly any line is longer than `WIDEST`, and most of the lines that nearly reach the width, with
     another one right below, end no sentence and go on there without a capital.
     """
-    lengths = [len(line.text) for line in lines]
+    lengths = [line.columns for line in lines]
     long = sum(length for length in lengths if length > WIDEST)
     fitting = sorted(length for length in lengths if NARROWEST <= length <= WIDEST)
     if not fitting or long > LONG_LINES * sum(lengths):
@@ -121,7 +134,7 @@ def loose(width: int) -> int:
 
 def _falls_short(line: Line, following: Line, width: int) -> int:
     """Return how many columns are left on a line after it took the first word of the next."""
-    return width - len(line.text) - 1 - len(following.text.split(" ", 1)[0])
+    return width - line.columns - 1 - len(following.text.split(" ", 1)[0])
 
 
 def _capital(text: str) -> bool | None:
@@ -140,22 +153,24 @@ def _continues(held: Sequence[Line], following: Line, width: int) -> bool:
     left = _falls_short(last, following, width)
     if left >= loose(width):
         return False
-    if left < STRICT:
+    if left < 0:
         return True
     if SENTENCE_END.search(last.text):
         return False
-    return not _capital(following.text) or last.text.endswith(",") or len(held) > 1
+    return left < STRICT or not _capital(following.text) or last.text.endswith(",") or len(held) > 1
 
 
 def _join(lines: Sequence[Line], words: frozenset[str]) -> str:
     """Join the lines of a piece, making hyphenated words whole."""
-    text = lines[0].text
-    for line in lines[1:]:
-        broken = HYPHENATED.search(text)
+    parts = [lines[0].text]
+    for above, line in pairwise(lines):
+        parts[-1] += "-" * above.soft
+        broken = HYPHENATED.search(parts[-1][-LONGEST_WORD:])
         rest = re.match(r"[^\W\d_]+", line.text)
         if broken and rest and not _capital(line.text):
             keeps = f"{broken[1]}-{rest[0]}".lower() in words and f"{broken[1]}{rest[0]}".lower() not in words
-            text = (text if keeps else text[:-1]) + line.text
+            parts[-1] = parts[-1] if keeps else parts[-1][:-1]
+            parts.append(line.text)
         else:
-            text = f"{text} {line.text}"
-    return text
+            parts += [" ", line.text]
+    return "".join(parts)

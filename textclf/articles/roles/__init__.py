@@ -15,7 +15,7 @@ from textclf.articles.piece import Piece
 from textclf.articles.roles import credits, layout, markup, place, prose, site
 from textclf.articles.roles.look import Page
 from textclf.articles.roles.vote import Rule, Vote
-from textclf.records import ROLES, Block
+from textclf.records import MAX_CHARACTERS, ROLES, Block
 
 ALONE = (*prose.RULES, *credits.RULES, *site.RULES, *markup.RULES)
 ROUNDS = 2  # looks at the surroundings: the second goes by what the first made of them
@@ -43,6 +43,8 @@ def assign_roles(pieces: Sequence[Piece], *, headed: bool = True) -> Assigned:
         page.roles = [role for role, _ in found]
         layout.settle(page)
         found = [winner(cast + ask(place.RULES, page, index)) for index, cast in enumerate(alone)]
+        if [role for role, _ in found] == page.roles:
+            break  # another look would find the same
     blocks = [
         Block(role, piece.text, piece.start, piece.end, reason)
         for piece, (role, reason) in zip(pieces, found, strict=True)
@@ -53,6 +55,8 @@ def assign_roles(pieces: Sequence[Piece], *, headed: bool = True) -> Assigned:
 def ask(rules: Sequence[Rule], page: Page, index: int) -> list[Vote]:
     """Return the votes that rules cast on a piece."""
     look = page.looks[index]
+    if len(look.text) > MAX_CHARACTERS:
+        rules = (prose.is_too_long,)
     return [vote for rule in rules if (vote := rule(look, page)) is not None]
 
 
@@ -61,6 +65,7 @@ def winner(votes: Sequence[Vote]) -> tuple[str, str]:
     sums: dict[str, float] = defaultdict(float)
     for vote in votes:
         sums[vote.role] += vote.weight
-    role = max(ROLES, key=lambda name: (sums.get(name, 0.0), -ROLES.index(name)))
+    best = max((0.0, *sums.values()))
+    role = next(name for name in ROLES if sums.get(name, 0.0) == best)
     spoke = sorted((vote for vote in votes if vote.role == role and vote.weight > 0), key=lambda vote: -vote.weight)
     return role, "; ".join(dict.fromkeys(vote.reason for vote in spoke)) or "nothing speaks for anything else"

@@ -21,6 +21,7 @@ def settle(page: Page) -> None:
     page.end_mark = marks[0] if marks and body and marks[0] > body[0] else None
     heads = [look.index for look in page.looks[: half + 1] if MAIL_HEADER.match(look.text) and look.n_words < 30]
     page.last_mail_header = heads[-1] if len(heads) >= 2 else -1
+    page.signed = "\n".join(look.text for look in page.looks[: page.body[0]] if page.roles[look.index] == "byline")
     page.body_names = frozenset().union(*(page.looks[i].names for i in body))
     page.body_text = "\n".join(page.looks[i].plain for i, role in enumerate(page.roles) if role == "paragraph")
 

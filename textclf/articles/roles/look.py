@@ -10,6 +10,7 @@ from functools import cached_property
 from textclf.articles.dates import AGO
 from textclf.articles.piece import Piece
 from textclf.articles.roles.vocabulary import YOU, plain
+from textclf.records import MAX_CHARACTERS
 
 FULL_STOP = re.compile(r"""[.!?。！？؟۔]["'”’»)\]]*$""")
 CUT_OFF = re.compile(
@@ -31,8 +32,8 @@ class Look:
     def __init__(self, piece: Piece, index: int) -> None:
         self.piece = piece
         self.index = index
-        self.text = piece.text
-        self.words = piece.text.split()
+        self.text = piece.text[: MAX_CHARACTERS + 1]  # so that a piece of any length is looked at in little time
+        self.words = self.text.split()
         self.n_words = len(self.words)
 
     @cached_property
@@ -110,6 +111,7 @@ class Page:
         title: The index of the headline.
         boxed: Whether each piece stands in a box of other stories.
         body: The indices of the first and the last paragraph of the running text.
+        signed: The bylines above the running text.
         body_names: The names that the running text speaks of.
         body_text: All paragraphs, for finding what repeats them.
         end_mark: The index of the line that marks the end, such as '###'.
@@ -123,6 +125,7 @@ class Page:
         self.title: int | None = None
         self.boxed: list[bool] = [False] * len(self.looks)
         self.body: tuple[int, int] = (len(self.looks), len(self.looks))
+        self.signed = ""
         self.body_names: frozenset[str] = frozenset()
         self.body_text = ""
         self.end_mark: int | None = None

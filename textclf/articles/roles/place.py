@@ -268,8 +268,7 @@ def tells_of_the_author_at_the_end(look: Look, page: Page) -> Vote | None:
     if match is None or look.n_words > 60 or len(look.plain[: match.start()].split()) > 5:
         return None
     name = " ".join(look.words[:2])
-    signed = any(name in page.looks[i].text for i, role in enumerate(page.roles[: page.body[0]]) if role == "byline")
-    if signed or look.index >= page.body[1]:
+    if name in page.signed or look.index >= page.body[1]:
         return Vote("navigation", 5.0, "tells of the author at the end")
     return None
 

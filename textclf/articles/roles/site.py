@@ -30,12 +30,13 @@ TAG_LIST = re.compile(
     re.IGNORECASE,
 )
 REFERENCE = re.compile(r"^(?:[#*=_~-]\s?){3,}$|^[-–— ]*(?:ends?|30|fin)[-–— ]*$", re.IGNORECASE)
+LONGEST_WORD = 2_000  # characters of a menu word or an address
 PHONE = re.compile(r"\+?\d[\d ()-]{7,}\d")
 
 
 def is_a_menu_word(look: Look, page: Page) -> Vote | None:
     """Such as 'Home', 'Subscribe' or 'Share this'."""
-    if look.plain in MENU or re.sub(r"\s*[\d()]+$", "", look.plain) in MENU:
+    if look.plain in MENU or (len(look.plain) < LONGEST_WORD and re.sub(r"\s*[\d()]+$", "", look.plain) in MENU):
         return Vote("navigation", 5.0, "a word of menus")
     parts = [plain(part) for part in re.split(r"\s*[|›»>·•/,]\s*|\s{2,}", look.text) if plain(part)]
     if len(parts) > 1 and sum(part in MENU for part in parts) * 2 >= len(parts):
@@ -101,7 +102,9 @@ def counts_or_numbers(look: Look, page: Page) -> Vote | None:
 
 def is_an_address(look: Look, page: Page) -> Vote | None:
     """A web or mail address, a telephone number."""
-    if look.n_words <= 3 and any(ADDRESS.match(word.strip("<>(),")) for word in look.words):
+    if look.n_words <= 3 and any(
+        len(word) < LONGEST_WORD and ADDRESS.match(word.strip("<>(),")) for word in look.words
+    ):
         return Vote("navigation", 4.0, "an address")
     if look.n_words <= 8 and PHONE.search(look.text) and not look.ends and not find_date(look.text):
         return Vote("navigation", 3.0, "a telephone number")
