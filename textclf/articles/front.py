@@ -19,6 +19,31 @@ RIGHTS = re.compile(
 LONGEST_STAMP = 2_000  # characters of a block that a date of publication or a line of rights is looked for in
 
 
+MASTHEAD = 4  # blocks at the head of a page among which the name of the outlet is looked for
+SMALL = frozenset(
+    (
+        "of",
+        "the",
+        "and",
+        "&",
+        "de",
+        "del",
+        "la",
+        "le",
+        "du",
+        "des",
+        "do",
+        "da",
+        "der",
+        "die",
+        "das",
+        "for",
+        "in",
+        "from",
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Front:
     """What a page says of its article; an empty string where it does not."""
@@ -91,21 +116,26 @@ def _byline(blocks: Sequence[Block], *, title: int | None) -> str:
 
 
 def _source(blocks: Sequence[Block], dateline: re.Match[str] | None, *, title: int | None) -> str:
-    """Return the outlet: of the line of rights, the dateline's agency, or the name at the head of the page."""
+    """Return the outlet: the name at the head of the page, that of the line of rights, or the dateline's agency."""
+    for block in blocks[: min(title or 0, MASTHEAD)]:
+        if block.role in ("navigation", "heading") and _could_be_a_name(block.text):
+            return block.text
     for block in blocks:
-        match = RIGHTS.search(block.text[:LONGEST_STAMP]) if block.role == "navigation" else None
+        match = RIGHTS.search(block.text) if block.role == "navigation" else None
         if match and match["name"].strip()[:1].isupper():
             return match["name"].strip()
-    if dateline and dateline["agency"]:
-        return str(dateline["agency"])
-    for block in blocks[: title or 0]:
-        words = block.text.split()
-        if (
-            block.role == "navigation"
-            and len(words) <= 5
-            and plain(block.text) not in MENU
-            and not re.search(r"[|›»>/:,@\d]", block.text)
-            and all(w[:1].isupper() or w in ("of", "the", "and", "&", "de", "del", "la", "du") for w in words)
-        ):
-            return block.text
-    return ""
+    return str(dateline["agency"]) if dateline and dateline["agency"] else ""
+
+
+def _could_be_a_name(text: str) -> bool:
+    """Tell whether a line could be the name of an outlet: a few words, all with capitals, none of them of a menu."""
+    words = text.split()
+    if not 1 <= len(words) <= 6 or re.search(r"[|›»>/:,@\d?!]", text) or plain(text) in MENU:
+        return False
+    long = [word for word in words if plain(word) not in SMALL]
+    menu = sum(plain(word) in MENU for word in long)
+    return (
+        bool(long)
+        and menu * 2 <= len(long)
+        and all(word[:1].isupper() or word.lower() == word.upper() for word in long)
+    )

@@ -32,10 +32,21 @@ def _find_title(page: Page) -> int | None:
         return None
     marked = [look.index for look in page.looks if look.piece.tag == "h1" and look.n_words >= 2]
     if marked:
-        return marked[0]
+        return _below_the_site(marked[0], page)
     first = next((i for i in page.prose if page.roles[i] == "paragraph"), len(page.looks))
     scored = [(score, -look.index) for look in page.looks[:first] if (score := _like_a_headline(look, page)) > 0]
     return -max(scored)[1] if scored else None
+
+
+def _below_the_site(index: int, page: Page) -> int:
+    """Return the index of the headline where the first `<h1>` is the name of the site: the heading below it."""
+    look = page.looks[index]
+    if "header" not in look.piece.within and not look.piece.names & {"header", "site", "blog", "masthead"}:
+        return index
+    first = next((i for i in page.prose if page.roles[i] == "paragraph"), len(page.looks))
+    below = [other for other in page.looks[index + 1 : first] if other.piece.tag in ("h1", "h2", "h3")]
+    named = [other.index for other in below if other.n_words >= 3 and not is_box_title(other)]
+    return named[0] if named and {"article", "main"}.isdisjoint(look.piece.within) else index
 
 
 def _like_a_headline(look: Look, page: Page) -> float:
@@ -56,7 +67,7 @@ def _like_a_headline(look: Look, page: Page) -> float:
     )
     menu = sum(plain(word) in MENU for word in look.words) / look.n_words
     follows = next_role(look, page, step=1) in ("byline", "paragraph", "caption", "list")
-    return min(look.n_words, 10) / 4 + 2.0 * (small or not look.cased) + 0.5 * follows - 4.0 * menu - 0.25 * look.index
+    return min(look.n_words, 10) / 4 + 2.0 * (small or not look.cased) + 0.5 * follows - 4.0 * menu - 0.15 * look.index
 
 
 def _find_boxes(page: Page) -> list[bool]:

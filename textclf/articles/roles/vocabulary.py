@@ -113,6 +113,9 @@ POINTERS = beginning("""
 """How a line begins that points to another story, before a colon, a bar or an arrow."""
 
 MENU = phrases("""
+    zum inhalt springen | zur navigation springen | saltar al contenido | ir al contenido | aller au contenu
+    pular para o conteúdo
+    lewati ke konten | beranda | berita | nasional | olahraga | ekonomi | politik | içeriğe geç | haberler | gündem
     home | homepage | home page | news | the news | latest news | breaking news | local news | world news | world
     the world
     national | nation | local | regional | region | regions | provinces | africa | asia | europe | america
