@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from textclf.version import __version__
 
 if TYPE_CHECKING:
-    from textclf.articles import read_article
+    from textclf.articles import read_article, read_articles
     from textclf.bundle import load_bundle as load
     from textclf.classifier import TextClassifier
     from textclf.config import load_config
-    from textclf.datasets import read_labelled
+    from textclf.datasets import read_labelled, write_labelled
     from textclf.errors import TextclfError
     from textclf.labeller import Labeller
     from textclf.labels import LabelSet
@@ -38,7 +38,9 @@ __all__ = [
     "load",
     "load_config",
     "read_article",
+    "read_articles",
     "read_labelled",
+    "write_labelled",
 ]
 
 _HOMES = {
@@ -51,7 +53,9 @@ _HOMES = {
     "load": "textclf.bundle:load_bundle",
     "load_config": "textclf.config",
     "read_article": "textclf.articles",
+    "read_articles": "textclf.articles",
     "read_labelled": "textclf.datasets",
+    "write_labelled": "textclf.datasets",
 }
 
 
