@@ -224,10 +224,11 @@ def stands_far_below_the_text(look: Look, page: Page) -> Vote | None:
 
 
 def breaks_off_the_story(look: Look, page: Page) -> Vote | None:
-    """Sentences that break off right below a paragraph were cut by a paywall, not to fit a box."""
+    """Text that breaks off right below the headline or a paragraph was cut by a paywall, not to fit a box."""
     before = page.before(look.index)
-    follows = before is not None and page.roles[before.index] == "paragraph" and not page.boxed[look.index]
-    if look.cut_off and follows and look.n_words >= 12 and look.sentences >= 1:
+    follows = before is not None and page.roles[before.index] == "paragraph"
+    opens = page.title is not None and page.title < look.index <= min(page.title + 5, page.body[0])
+    if look.cut_off and look.n_words >= 12 and not page.boxed[look.index] and (opens or (follows and look.sentences)):
         return Vote("paragraph", 6.5, "the story breaks off")
     return None
 
