@@ -320,7 +320,7 @@ RECORD = st.one_of(
 )
 
 
-def read_without_traceback(path: Path, name: str) -> None:
+def check_any_content(path: Path, name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TextclfWarning)
         try:
@@ -340,7 +340,7 @@ def read_without_traceback(path: Path, name: str) -> None:
 def test_any_bytes_give_no_traceback(scratch: Path, name: str, content: bytes):
     path = scratch / f"bytes-{name}.txt"
     path.write_bytes(content)
-    read_without_traceback(path, name)
+    check_any_content(path, name)
 
 
 @quick
@@ -350,7 +350,7 @@ def test_any_json_gives_no_traceback(scratch: Path, name: str, records: list[Any
     path = scratch / f"json-{name}.json"
     lines = "".join(json.dumps(record) + "\n" for record in records)
     path.write_text(json.dumps(records) if in_a_list else lines, encoding="utf-8")
-    read_without_traceback(path, name)
+    check_any_content(path, name)
 
 
 PIECES = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=2)
@@ -374,7 +374,7 @@ def test_any_standoff_gives_no_traceback(scratch: Path, text: str, lines: list[s
     folder.mkdir(exist_ok=True)
     (folder / "a.txt").write_bytes(text.encode())
     (folder / "a.ann").write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
-    read_without_traceback(folder, "brat")
+    check_any_content(folder, "brat")
 
 
 @pytest.mark.parametrize("name", ["jsonl", "label_studio", "argilla", "prodigy", "doccano"])

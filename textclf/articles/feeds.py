@@ -22,20 +22,28 @@ NOT_UTF8 = "is not valid UTF-8; convert it first, for example with: iconv -f WIN
 def read_jsonl(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passage]:
     """Yield the passages of JSON Lines: an article with `paragraphs`, or a row with `text`, per line."""
     number_row = RowNumbers(article_id)
-    for number, line in enumerate(decode_lines(file, name=name), start=1):
-        if not line.strip():
-            continue
+    for number, record in json_lines(file, name=name):
         place = f"{name}:{number}"
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as fault:
-            raise DataError(f"{place}: broken JSON: {fault}") from fault
         if not isinstance(record, dict) or not ("paragraphs" in record or "text" in record):
             raise DataError(f"{place}: expected an object with `paragraphs` (an article) or `text` (a paragraph)")
         if "paragraphs" in record:
             yield from _of_article(record, place=place, article_id=f"{article_id}-{number}")
         else:
             yield number_row(record, place=place)
+
+
+def json_lines(file: BinaryIO, *, name: str) -> Iterator[tuple[int, Any]]:
+    """Yield the number of each line that is not blank, and what it holds.
+
+    Raises:
+        DataError: At the first line that is no JSON or not UTF-8.
+    """
+    for number, line in enumerate(decode_lines(file, name=name), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as fault:
+                raise DataError(f"{name}:{number}: broken JSON: {fault}") from fault
 
 
 def read_csv(file: BinaryIO, *, name: str, article_id: str, delimiter: str = ",") -> Iterator[Passage]:

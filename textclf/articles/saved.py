@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from textclf.articles.feeds import decode_lines
+from textclf.articles.feeds import json_lines
 from textclf.errors import DataError
 from textclf.records import ROLES, Article, Block, Paragraph
 
@@ -32,15 +31,8 @@ def read_saved(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Articl
     Raises:
         DataError: When a line is no such article; the message names it.
     """
-    for number, line in enumerate(decode_lines(file, name=name), start=1):
-        if not line.strip():
-            continue
-        place = f"{name}:{number}"
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as fault:
-            raise DataError(f"{place}: broken JSON: {fault}") from fault
-        yield _article(record, place=place, article_id=f"{article_id}-{number}")
+    for number, record in json_lines(file, name=name):
+        yield _article(record, place=f"{name}:{number}", article_id=f"{article_id}-{number}")
 
 
 def _article(record: Any, *, place: str, article_id: str) -> Article:

@@ -89,11 +89,13 @@ def to_json(found: Deduped, origin: Origin) -> dict[str, Any]:
     """Return what was found, JSON-ready: counts, every copy with its kept one and similarity, and contradictions."""
 
     def place(at: Place) -> dict[str, Any]:
+        """Return where something stands."""
         file, article = origin[at.article]
         where: dict[str, Any] = {"file": str(file), "article_id": article.article_id}
         return where if at.paragraph is None else {**where, "paragraph": at.paragraph}
 
     def copies(these: Sequence[Copy]) -> dict[str, Any]:
+        """Return the copies of one kind."""
         pairs = [
             {
                 "copy": place(copy.place),

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from textclf.datasets.interface import Format, Head
-from textclf.datasets.jsonfile import read_json
 from textclf.datasets.raw import Fault, RawArticle
-from textclf.datasets.units import Unit, join, metadata
+from textclf.datasets.units import Unit, join_records, metadata
 from textclf.datasets.verdicts import Verdict, agree, names_in
 from textclf.errors import DataError
 from textclf.labels import LabelSet
@@ -36,15 +35,7 @@ def sniff(head: Head) -> bool:
 
 def read(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | Fault]:
     """Yield the articles of an export; a record is a paragraph, and its place is its number from 1."""
-    units = []
-    for found in read_json(path):
-        if isinstance(found, Fault):
-            yield found
-        elif isinstance(found[1], Mapping):
-            units.append(_unit(*found))
-        else:
-            yield Fault(str(path), found[0], None, None, "expected a record, an object with fields and responses")
-    yield from join(path, units, labels)
+    yield from join_records(path, labels, _unit, expected="a record, an object with fields and responses")
 
 
 def write(articles: Sequence[Article], path: Path, labels: LabelSet | None) -> None:

@@ -86,6 +86,7 @@ def setup(labels: LabelSet) -> str:
     """Return the labelling set-up (XML) under which Label Studio imports what `write` writes."""
 
     def choices(name: str, heading: str) -> list[str]:
+        """Return the lines of one control."""
         options = [
             f'    <Choice value="{escape(label)}" hint="{escape(labels.definitions.get(label, ""))}"/>'
             for label in labels

@@ -8,12 +8,13 @@ Every flat format keeps the same keys in its place for metadata, so that written
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from textclf.datasets.jsonfile import read_json
 from textclf.datasets.raw import Fault, RawArticle, Unreadable
 from textclf.errors import TextclfWarning
 from textclf.labels import LabelSet
@@ -47,6 +48,28 @@ class Unit:
     meta: Mapping[str, Any] = field(default_factory=dict)
     unit_id: str | None = None
     fault: str | None = None
+
+
+def join_records(
+    path: Path, labels: LabelSet | None, unit: Callable[[int, Mapping[str, Any]], Unit], *, expected: str
+) -> Iterator[RawArticle | Fault]:
+    """Yield the articles of a JSON file in which one object is one paragraph.
+
+    Args:
+        path: The file.
+        labels: The labels allowed.
+        unit: Makes a paragraph of a place and an object.
+        expected: Told where something else than an object is found.
+    """
+    units = []
+    for found in read_json(path):
+        if isinstance(found, Fault):
+            yield found
+        elif isinstance(found[1], Mapping):
+            units.append(unit(*found))
+        else:
+            yield Fault(str(path), found[0], None, None, f"expected {expected}")
+    yield from join(path, units, labels)
 
 
 def join(
