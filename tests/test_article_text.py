@@ -246,7 +246,7 @@ def test_the_blocks_of_any_text_hold_all_that_is_read_in_order(text: str):
         assert end <= block.start < block.end <= len(text)
         assert not clean(text[end : block.start]).strip("> ")
         source = text[block.start : block.end]
-        if len(source.splitlines()) == 1 and not source.lstrip().startswith(">"):
+        if len(source.splitlines()) == 1 and not clean(source).startswith(">"):
             assert clean(source) == block.text
         end = block.end
     assert not clean(text[end:]).strip("> ")

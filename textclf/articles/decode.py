@@ -121,6 +121,7 @@ def _fitting(raw: bytes, declared: str | None) -> str | None:
     try:
         name = codecs.lookup(declared or "").name
         raw.decode(name)
+        b"\x80".decode(name, errors="replace")  # a few codecs, such as idna, cannot pass over a fault
     except (LookupError, UnicodeError, ValueError):
         return None
     return None if name.startswith("utf") else "cp1252" if name == "iso8859-1" else name

@@ -142,7 +142,7 @@ def read_html_pieces(source: str) -> tuple[list[Piece], Metadata]:
         MissingExtraError: When trafilatura is not installed.
     """
     walk = Walk(source)
-    walk.feed(source)
+    walk.feed(source + "\n")  # the parser would lose an ampersand in the very last word
     walk.close()
     walk.finish()
     if walk.tags <= MOST_TAGS:
@@ -226,7 +226,17 @@ class Walk(HTMLParser):
 
     def parse_marked_section(self, i: int, report: int = 1) -> int:
         """Pass over ``<![CDATA[ ... ]>`` and its like, as browsers do; the parser knows a few words alone."""
-        return int(self.parse_bogus_comment(i, bool(report)))
+        return self.parse_bogus_comment(i, bool(report))
+
+    def parse_bogus_comment(self, i: int, report: bool = True) -> int:
+        """Pass over what is no markup; left open, it goes on to the end of the page, as in browsers."""
+        end = super().parse_bogus_comment(i, report)
+        return len(self.rawdata) if end < 0 else int(end)
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """Pass over a comment; left open, it goes on to the end of the page."""
+        end = super().parse_comment(i, report)
+        return len(self.rawdata) if end < 0 else int(end)
 
     def _hold(self, text: str, length: int) -> None:
         if not (self.open and self.open[-1].hidden):
