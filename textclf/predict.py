@@ -17,7 +17,7 @@ from textclf.errors import DataError
 from textclf.files import written_aside
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
-from textclf.progress import log, track
+from textclf.progress import log_skipped, track
 from textclf.records import LabelledPassage, Unit
 
 BATCH_ROWS = 8_192  # rows of a Parquet row group
@@ -91,8 +91,7 @@ def predict_files(
             writer.write(passage)
         if summary.paragraphs == 0:
             raise DataError("there is no paragraph in the input; nothing was written")
-    for path in summary.skipped:
-        log.warning("skipped %s: not a kind of file that is read", path)
+    log_skipped(summary.skipped, why="not a kind of file that is read")
     return summary
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,6 +20,14 @@ def track(steps: Iterable[T], *, what: str, total: int | None = None, unit: str 
         yield from tqdm(steps, desc=what, total=total, unit=unit, leave=False, dynamic_ncols=True)
     else:
         yield from steps
+
+
+def log_skipped(paths: Sequence[Path], *, why: str, most: int = 5) -> None:
+    """Warn of files that were passed over: the first few by name, the rest by their number."""
+    for path in paths[:most]:
+        log.warning("skipped %s: %s", path, why)
+    if len(paths) > most:
+        log.warning("skipped %d more: %s", len(paths) - most, why)
 
 
 def show_progress() -> None:

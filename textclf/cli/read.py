@@ -45,7 +45,7 @@ def read(
     from textclf.articles import read_articles
     from textclf.articles.saved import to_json
     from textclf.files import written_aside
-    from textclf.progress import log, track
+    from textclf.progress import log_skipped, track
 
     if sum((why, as_json, out is not None)) > 1:
         raise ConfigError("--why, --json and --out each show the articles in their own way; give one of them")
@@ -63,8 +63,7 @@ def read(
     else:
         for article in articles:
             (show_blocks if why else show_article)(article)
-    for path in skipped:
-        log.warning("skipped %s: it holds no pages", path)
+    log_skipped(skipped, why="it holds no pages")
 
 
 def _some(articles: Iterable[Article]) -> Iterable[Article]:
