@@ -13,7 +13,7 @@ from textclf.records import Block
 
 RIGHTS = re.compile(
     r"(?:©|\(c\)|copyright)\s*(?:©\s*)?(?:(?:19|20)\d\d(?:\s?[-–]\s?(?:19|20)?\d\d)?)?[\s,]*"
-    r"(?P<name>[^\d©|.,()–—-]{3,40}?)(?:\s*[.|,(–—-]|\s+(?:(?:19|20)\d\d|all rights|todos|tous|limited|ltd|inc)\b|$)",
+    r"(?P<name>[^\d©|.,()–—-]{3,40}?)(?:\s*[.|,(–—-]|\s+(?:all rights|todos|tous|limited|ltd|inc)\b|$)",
     re.IGNORECASE,
 )
 LONGEST_STAMP = 2_000  # characters of a block that a date of publication or a line of rights is looked for in
