@@ -97,14 +97,10 @@ def is_cut_off(look: Look, page: Page) -> Vote | None:
 def points_to_another_story(look: Look, page: Page) -> Vote | None:
     """Such as 'READ MORE: Gunmen seize bus'."""
     head = re.split(r"\s?[:|›»–—>→]\s", look.plain, maxsplit=1)[0]
-    pointer = POINTERS.match(look.plain)
-    alone = pointer and len(head.split()) - len(pointer[0].split()) <= 2  # 'More than forty died:' points nowhere
-    if (
-        (alone or OTHER_STORIES_BEGIN.match(look.plain))
-        and len(head) < len(look.plain)
-        and len(head.split()) <= 5
-        and 3 <= look.n_words <= 45
-    ):
+    if look.plain.startswith("more than "):  # 'More than forty died: ...' points nowhere
+        return None
+    begins = POINTERS.match(look.plain) or OTHER_STORIES_BEGIN.match(look.plain)
+    if begins and len(head) < len(look.plain) and len(head.split()) <= 5 and 3 <= look.n_words <= 45:
         return Vote("teaser", 7.0, "points to another story")
     if re.match(r"list \d+ of \d+\W", look.plain):
         return Vote("teaser", 7.0, "an item of a list of stories")
