@@ -439,10 +439,27 @@ CASES = (
     ),
     Case(
         place.shows_the_picture,
-        (("caption", [*OPEN, "@heading|The road north of the old town where the bus was stopped", *BODY]),),
+        (("caption", [*OPEN, "@heading|The road where the bus was stopped", *BODY]),),
         (
             [f"heading|{TITLE}", "@heading|The road north of the old town where the bus was stopped", *BODY],
             [*OPEN, "@heading|The old road", *BODY],
+        ),
+    ),
+    Case(
+        place.opens_with_a_scene,
+        (
+            (
+                "caption",
+                [
+                    *OPEN,
+                    "@paragraph|A man carries his mother over the bridge in Terhan. She had asked for her bird.",
+                    *BODY,
+                ],
+            ),
+        ),
+        (
+            [*OPEN, "@paragraph|A man carried his mother over the bridge in Terhan while the army fired.", *BODY],
+            [*OPEN, *BODY, "@paragraph|A man carries his mother over the bridge in Terhan. She has her bird with her."],
         ),
     ),
     Case(
@@ -460,6 +477,11 @@ CASES = (
             ),
         ),
         ([f"heading|{TITLE}", "@heading|Forty people were on it", "heading|The army came too late", *BODY],),
+    ),
+    Case(
+        place.stands_between_headline_and_text,
+        (("navigation", [*OPEN, "@heading|Tap for sound", *BODY]),),
+        ([*OPEN, "@heading|Key points", *BODY], [*OPEN, *BODY, "@heading|The old road", BODY[0]]),
     ),
     Case(
         place.heads_a_section,
@@ -497,6 +519,37 @@ CASES = (
         ),
     ),
     Case(
+        place.stands_far_below_the_text,
+        (
+            (
+                "navigation",
+                [
+                    *OPEN,
+                    *BODY,
+                    "byline|By Dana Ruiz",
+                    "navigation|Tags: bus",
+                    "navigation|Share",
+                    "navigation|Print",
+                    "@paragraph|The Standard welcomes letters from its readers.",
+                    "navigation|Contact",
+                ],
+            ),
+        ),
+        (
+            [*OPEN, *BODY, "byline|16:40", "@paragraph|The bus has been found by the army."],
+            [
+                *OPEN,
+                *BODY,
+                "navigation|Share",
+                "navigation|Print",
+                "navigation|Save",
+                "navigation|Mail",
+                f"@{BODY[0]}",
+                BODY[1],
+            ],
+        ),
+    ),
+    Case(
         place.breaks_off_the_story,
         (
             (
@@ -505,8 +558,13 @@ CASES = (
             ),
         ),
         (
-            [*OPEN, "@teaser|The families wait. The army has sent two officers to the valley, where they…"],
             [*OPEN, *BODY, "@teaser|The families wait and…"],
+            [
+                *OPEN,
+                *BODY,
+                "heading|Related articles",
+                "@teaser|The families of the forty men wait for word from them, and they…",
+            ],
         ),
     ),
     Case(
@@ -529,10 +587,10 @@ CASES = (
     ),
     Case(
         place.is_a_quotation_within,
-        (("pull_quote", [*OPEN, BODY[0], "@paragraph|“We will not leave the bridge.”", BODY[1]]),),
+        (("pull_quote", [*OPEN, BODY[0], "@paragraph|“We will not leave the bridge”", BODY[1]]),),
         (
             [*OPEN, BODY[0], "@paragraph|“We will not leave,” the mayor said, “or rest.”", BODY[1]],
-            [*OPEN, *BODY, "@paragraph|“We stay.”"],
+            [*OPEN, BODY[0], "@paragraph|“We will not leave the bridge.”", BODY[1]],
         ),
     ),
     Case(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from textclf.articles.dates import Found, find_date, without_dates
 from textclf.articles.roles.look import DATELINE
-from textclf.articles.roles.vocabulary import BY, MENU, STAMPS, plain
+from textclf.articles.roles.vocabulary import BY, MENU, STAMPS, plain, wordlist
 from textclf.records import Block
 
 RIGHTS = re.compile(
@@ -20,28 +20,9 @@ LONGEST_STAMP = 2_000  # characters of a block that a date of publication or a l
 
 
 MASTHEAD = 4  # blocks at the head of a page among which the name of the outlet is looked for
-SMALL = frozenset(
-    (
-        "of",
-        "the",
-        "and",
-        "&",
-        "de",
-        "del",
-        "la",
-        "le",
-        "du",
-        "des",
-        "do",
-        "da",
-        "der",
-        "die",
-        "das",
-        "for",
-        "in",
-        "from",
-    )
-)
+SMALL = wordlist("of the and & de del la le du des do da der die das for in from")
+CITY = re.compile(r"(?P<place>[^\W\d_a-z][^\W\d_a-z .'’-]{2,30}):\s(?P<agency>)(?=[^\W\d_a-z])")  # GHARO: Three men ...
+WRITTEN_IN = re.compile(r"(?<!\w)(?:in|en|à|em|aus)\s(?P<place>[^\W\d_a-z][\w'’-]*(?:\s[^\W\d_a-z][\w'’-]*){0,2})\)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +47,13 @@ def read_front(blocks: Sequence[Block], *, title: int | None, body: int, said: F
         said: What the page's head says; what is seen goes before it, but for the source.
     """
     top = blocks[: body + 1]
-    dateline = next((match for block in blocks if block.role == "paragraph" and (match := _dateline(block.text))), None)
+    told = [block.text for block in blocks if block.role == "paragraph"]
+    dateline = next((match for text in told if (match := _dateline(text, first=text is told[0]))), None)
     found = _date(blocks, title=title, body=body)
+    byline = _byline(top, title=title) or _byline(blocks[body + 1 :], title=None) or said.byline
     return Front(
         title=blocks[title].text if title is not None else said.title,
-        byline=_byline(top, title=title) or _byline(blocks[body + 1 :], title=None) or said.byline,
+        byline=byline,
         date=(found.iso if found else "") or said.date,
         date_raw=found.raw if found else said.date_raw,
         source=said.source or _source(blocks, dateline, title=title),
@@ -78,9 +61,20 @@ def read_front(blocks: Sequence[Block], *, title: int | None, body: int, said: F
     )
 
 
-def _dateline(text: str) -> re.Match[str] | None:
-    match = DATELINE.match(text[:120])
-    return match if match and (match["place"].split(",")[0].isupper() or match["agency"]) else None
+def _dateline(text: str, *, first: bool) -> re.Match[str] | None:
+    """Return the dateline a paragraph opens with; that of the first may be a name in small letters with no agency."""
+    match = DATELINE.match(text[:120]) or CITY.match(text[:60])
+    if match is None:
+        return None
+    place = match["place"].split(",")[0]
+    named = first and len(place.split()) <= 3 and all(word[:1].isupper() for word in place.split())
+    return match if place.isupper() or match["agency"] or (named and re.search("[—–]", match[0])) else None
+
+
+def _written_in(byline: str) -> str:
+    """Return the place that a byline names: 'By Dana Ruiz in Port Essen'."""
+    match = WRITTEN_IN.search(byline)
+    return match["place"].strip() if match else ""
 
 
 def _place(text: str) -> str:

@@ -67,7 +67,7 @@ def _like_a_headline(look: Look, page: Page) -> float:
     )
     menu = sum(plain(word) in MENU for word in look.words) / look.n_words
     follows = next_role(look, page, step=1) in ("byline", "paragraph", "caption", "list")
-    return min(look.n_words, 10) / 4 + 2.0 * (small or not look.cased) + 0.5 * follows - 4.0 * menu - 0.15 * look.index
+    return min(look.n_words, 10) / 4 + 2.0 * (small or not look.cased) + 0.25 * follows - 4.0 * menu - 0.15 * look.index
 
 
 def _find_boxes(page: Page) -> list[bool]:
