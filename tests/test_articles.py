@@ -104,6 +104,17 @@ def test_a_text_and_its_file_part_alike(tmp_path: Path, odd: str):
     assert texts(path) == texts(text)
 
 
+def test_a_long_text_is_read_part_by_part_as_its_file_is(tmp_path: Path):
+    text = "Convoy leaves the town\n" + "".join(f"{LONG[:-1]} for the {n}th time.\n" for n in range(4_000))
+    path = tmp_path / "long.txt"
+    path.write_text(text, encoding="utf-8")
+    article = read_article(text)
+    assert article.title == "Convoy leaves the town"
+    assert len(article.paragraphs) == 4_000
+    assert all(text[p.start : p.end] == p.text for p in article.paragraphs)
+    assert read_article(path).paragraphs == article.paragraphs
+
+
 def test_no_text_is_an_error_that_names_the_file(tmp_path: Path):
     path = tmp_path / "blank.txt"
     path.write_text(" \n\ufeff\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from textclf.articles import feeds, pages
 from textclf.articles.html import looks_like_html
-from textclf.articles.page import read_html_page, read_text_page, warn_if_bare
+from textclf.articles.page import read_html_page, warn_if_bare
 from textclf.articles.saved import read_saved
 from textclf.errors import DataError
 from textclf.records import Article, Passage
@@ -78,8 +78,10 @@ def read_article(source: str | Path) -> Article:
         name, article = str(path), _joined(found)
     else:
         name = "article"
-        read = read_html_page if looks_like_html(source) else read_text_page
-        article = read(source, article_id=name)
+        if looks_like_html(source):
+            article = read_html_page(source, article_id=name)
+        else:
+            article = _joined(pages.read_long_text(source, article_id=name))
     if article is None or not (article.blocks or article.paragraphs):
         raise DataError(f"{name}: there is no text in it; expected an article, as text or HTML")
     warn_if_bare(article, name=name)

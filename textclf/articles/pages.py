@@ -49,6 +49,20 @@ def _next_part(file: BinaryIO) -> bytes:
     return raw + end
 
 
+def read_long_text(text: str, *, article_id: str) -> Iterator[Article]:
+    """Yield the parts of a long text that is in memory already, each ending where a line ends.
+
+    Args:
+        text: The text; offsets are into it.
+        article_id: Names the article, and so every part.
+    """
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + PART) + 1 or len(text)
+        yield shifted(read_text_page(text[start:end], article_id=article_id, continued=start > 0), start)
+        start = end
+
+
 def read_html(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Article]:
     """Yield the article of an HTML page.
 
