@@ -121,7 +121,10 @@ def predict(
     model: Model,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Text, JSON Lines, CSV or Parquet files, folders, or - for stdin."),
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pages (text, HTML, MHTML, WARC), JSON Lines, CSV or Parquet files, folders, or - for stdin.",
+        ),
     ],
     out: Annotated[
         Path | None,
