@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.props import quick
 from textclf.articles.piece import Piece
-from textclf.articles.roles import ALONE, assign_roles, credits, layout, markup, place, prose, site, winner
+from textclf.articles.roles import ALONE, AMONG, assign_roles, credits, layout, markup, place, prose, site, top, winner
 from textclf.articles.roles.look import Page
 from textclf.articles.roles.vocabulary import plain
 from textclf.articles.roles.vote import Rule, Vote
@@ -398,14 +398,14 @@ CASES = (
     ),
     Case(markup.was_extracted, (("paragraph", html(SAID, extracted=True)),), (html(SAID), SAID)),
     # place
-    Case(place.is_all_there_is, (("paragraph", ["@heading|Home"]),), (["@heading|Home", "heading|World"],)),
+    Case(top.is_all_there_is, (("paragraph", ["@heading|Home"]),), (["@heading|Home", "heading|World"],)),
     Case(
-        place.is_the_headline,
+        top.is_the_headline,
         (("heading", [f"@heading|{TITLE}", *BODY]),),
         ([f"heading|{TITLE}", f"@paragraph|{SAID}"],),
     ),
     Case(
-        place.stands_above_the_headline,
+        top.stands_above_the_headline,
         (
             ("heading", ["navigation|Home", "@heading|Terhan bus", f"heading|{TITLE}", *BODY]),
             ("navigation", ["@heading|Harbour Times", "heading|Provinces desk", f"heading|{TITLE}", *BODY]),
@@ -413,7 +413,7 @@ CASES = (
         ([f"heading|{TITLE}", "@heading|Background", *BODY], [f"@paragraph|{SAID}"]),
     ),
     Case(
-        place.stands_below_the_headline,
+        top.stands_below_the_headline,
         (
             (
                 "paragraph",
@@ -426,7 +426,7 @@ CASES = (
         ),
     ),
     Case(
-        place.names_people_below_the_headline,
+        top.names_people_below_the_headline,
         (
             ("byline", [f"heading|{TITLE}", "@heading|Dana Ruiz", *BODY]),
             ("byline", [f"heading|{TITLE}", "@heading|Dana Ruiz and Ana Tolm", *BODY]),
@@ -438,7 +438,7 @@ CASES = (
         ),
     ),
     Case(
-        place.shows_the_picture,
+        top.shows_the_picture,
         (("caption", [*OPEN, "@heading|The road where the bus was stopped", *BODY]),),
         (
             [f"heading|{TITLE}", "@heading|The road north of the old town where the bus was stopped", *BODY],
@@ -446,7 +446,7 @@ CASES = (
         ),
     ),
     Case(
-        place.opens_with_a_scene,
+        top.opens_with_a_scene,
         (
             (
                 "caption",
@@ -463,7 +463,7 @@ CASES = (
         ),
     ),
     Case(
-        place.lists_the_points,
+        top.lists_the_points,
         (
             (
                 "list",
@@ -479,7 +479,7 @@ CASES = (
         ([f"heading|{TITLE}", "@heading|Forty people were on it", "heading|The army came too late", *BODY],),
     ),
     Case(
-        place.stands_between_headline_and_text,
+        top.stands_between_headline_and_text,
         (("navigation", [*OPEN, "@heading|Tap for sound", *BODY]),),
         ([*OPEN, "@heading|Key points", *BODY], [*OPEN, *BODY, "@heading|The old road", BODY[0]]),
     ),
@@ -715,7 +715,7 @@ SILENT = [pytest.param(c.rule, given, id=f"{c.rule.__name__}-{n}") for c in CASE
 
 
 def test_every_rule_is_in_the_table_once():
-    rules = [*ALONE, *place.RULES]
+    rules = [*ALONE, *AMONG]
     assert [case.rule for case in CASES] == rules
     assert len(set(rules)) == len(rules)
     assert all(case.speaks and case.silent for case in CASES)

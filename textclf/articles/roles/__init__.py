@@ -1,8 +1,8 @@
 """Which piece of a page is what: small rules vote, each with a weight and a reason, and the role with most wins.
 
 The rules look at a piece by itself (`prose`, `credits`, `site`), at its markup (`markup`), and, when every piece has a
-first role, at where it stands (`place`). One rule is one function that returns a `Vote` or nothing; the words they
-know are in `vocabulary`.
+first role, at where it stands (`top`, `place`). One rule is one function that returns a `Vote` or nothing; the words
+they know are in `vocabulary`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from textclf.articles.piece import Piece
-from textclf.articles.roles import credits, layout, markup, place, prose, site
+from textclf.articles.roles import credits, layout, markup, place, prose, site, top
 from textclf.articles.roles.look import Page
 from textclf.articles.roles.vote import Rule, Vote
 from textclf.records import MAX_CHARACTERS, ROLES, Block
 
 ALONE = (*prose.RULES, *credits.RULES, *site.RULES, *markup.RULES)
+AMONG = (*top.RULES, *place.RULES)
 ROUNDS = 2  # looks at the surroundings: the second goes by what the first made of them
 
 
@@ -42,7 +43,7 @@ def assign_roles(pieces: Sequence[Piece], *, headed: bool = True) -> Assigned:
     for _ in range(ROUNDS):
         page.roles = [role for role, _ in found]
         layout.settle(page)
-        found = [winner(cast + ask(place.RULES, page, index)) for index, cast in enumerate(alone)]
+        found = [winner(cast + ask(AMONG, page, index)) for index, cast in enumerate(alone)]
         if [role for role, _ in found] == page.roles:
             break  # another look would find the same
     blocks = [
