@@ -17,12 +17,9 @@ RIGHTS = re.compile(
     re.IGNORECASE,
 )
 LONGEST_STAMP = 2_000  # characters of a block that a date of publication or a line of rights is looked for in
-
-
 MASTHEAD = 4  # blocks at the head of a page among which the name of the outlet is looked for
 SMALL = wordlist("of the and & de del la le du des do da der die das for in from")
 CITY = re.compile(r"(?P<place>[^\W\d_a-z][^\W\d_a-z .'’-]{2,30}):\s(?P<agency>)(?=[^\W\d_a-z])")  # GHARO: Three men ...
-WRITTEN_IN = re.compile(r"(?<!\w)(?:in|en|à|em|aus)\s(?P<place>[^\W\d_a-z][\w'’-]*(?:\s[^\W\d_a-z][\w'’-]*){0,2})\)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +66,6 @@ def _dateline(text: str, *, first: bool) -> re.Match[str] | None:
     place = match["place"].split(",")[0]
     named = first and len(place.split()) <= 3 and all(word[:1].isupper() for word in place.split())
     return match if place.isupper() or match["agency"] or (named and re.search("[—–]", match[0])) else None
-
-
-def _written_in(byline: str) -> str:
-    """Return the place that a byline names: 'By Dana Ruiz in Port Essen'."""
-    match = WRITTEN_IN.search(byline)
-    return match["place"].strip() if match else ""
 
 
 def _place(text: str) -> str:

@@ -142,12 +142,6 @@ class Page:
         return [look.index for look in self.looks if look.is_prose]
 
     @cached_property
-    def in_capitals(self) -> bool:
-        """Whether the page as a whole is set in capitals, as old wire copy is."""
-        long = [look for look in self.looks if look.n_words >= 12]
-        return sum(look.capitals for look in long) * 2 > len(long) > 0
-
-    @cached_property
     def ages(self) -> frozenset[int]:
         """The indices of the lines that hold an outlet and an age, such as 'Harbour Times | 2h'."""
         return frozenset(look.index for look in self.looks if look.n_words <= 8 and _is_outlet_and_age(look.text))
