@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +16,9 @@ from textclf.labels import LabelSet
 from textclf.models.augment import augment, unite
 from textclf.models.batching import batches_by_length, shuffled_batches
 from textclf.models.finetuned import Finetuned, FinetunedOptions
-from textclf.models.training import BestWeights, Steps, masked_bce, use_bf16
+from textclf.models.losses import masked_bce
+from textclf.models.optimizing import Steps
+from textclf.models.training import use_bf16
 from textclf.records import Examples
 
 LABEL_SET = LabelSet.of(LABELS)
@@ -42,34 +43,6 @@ def test_nothing_known_gives_no_loss_and_no_gradient() -> None:
     assert loss.item() == 0
     assert logits.grad is not None
     assert (logits.grad == 0).all()
-
-
-def test_the_rate_rises_then_falls_to_nothing() -> None:
-    model = torch.nn.Linear(2, 2)
-    options = FinetunedOptions(freeze_embeddings=False, warmup=0.2, weight_decay=0.1)
-    steps = Steps(model, Accelerator(), options, learning_rate=1.0, n_steps=10)
-    assert [group["weight_decay"] for group in steps.optimizer.param_groups] == [0.1, 0.0]
-    rates = []
-    for _ in range(10):
-        steps.take(model(torch.ones(1, 2)).sum())
-        rates.append(steps.optimizer.param_groups[0]["lr"])
-    assert rates[:3] == pytest.approx([0.5, 1.0, 0.875])
-    assert rates[-1] == 0
-
-
-def test_the_best_epoch_is_kept_and_waiting_ends() -> None:
-    model = torch.nn.Linear(1, 1)
-    best = BestWeights(patience=2)
-    stops = []
-    for epoch, score in enumerate([0.1, 0.5, 0.4, 0.5, 0.9], start=1):
-        torch.nn.init.constant_(model.weight, epoch)
-        stops.append(best.offer(model, epoch, score))
-        if stops[-1]:
-            break
-    best.restore(model)
-    assert stops == [False, False, False, True]
-    assert best.epoch == 2
-    assert model.weight.item() == 2
 
 
 def test_training_keeps_the_epoch_with_the_best_macro_f1(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from textclf.files import check_writable
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
 from textclf.metrics import Scored
+from textclf.models.checkpoints import checkpoints_in, without_checkpoints
 from textclf.models.interface import HeldOut, Options
 from textclf.models.registry import get_kind
 from textclf.progress import log
@@ -67,15 +68,16 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     splits = read_splits(config)
     training, validation = splits["train"], splits.get("validation")
     log.info("training %s on %d articles", config.model.kind, len(training))
-    fitted = fit(
-        kind=config.model.kind,
-        options=config.options(),
-        labels=config.labels,
-        examples=Examples.of(training, config.labels, context=config.data.context),
-        validation=Examples.of(validation, config.labels, context=config.data.context) if validation else None,
-        thresholds=config.thresholds,
-        seed=config.seed,
-    )
+    with checkpoints_in(path.parent / f".{path.name}.checkpoints"):
+        fitted = fit(
+            kind=config.model.kind,
+            options=config.options(),
+            labels=config.labels,
+            examples=Examples.of(training, config.labels, context=config.data.context),
+            validation=Examples.of(validation, config.labels, context=config.data.context) if validation else None,
+            thresholds=config.thresholds,
+            seed=config.seed,
+        )
     scores = summarise(
         fitted.model,
         fitted.held_out,
@@ -143,9 +145,10 @@ def fit(
         probabilities = predictor.predict_proba(held_out.texts, held_out.contexts)
     else:
         held_out = examples
-        probabilities = out_of_fold(
-            kind=kind, options=options, labels=labels, examples=examples, n_folds=thresholds.folds, seed=seed
-        )
+        with without_checkpoints():
+            probabilities = out_of_fold(
+                kind=kind, options=options, labels=labels, examples=examples, n_folds=thresholds.folds, seed=seed
+            )
         predictor = get_kind(kind)(labels, options, seed=seed).fit(
             examples.texts, examples.targets, contexts=examples.contexts
         )

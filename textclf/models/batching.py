@@ -48,3 +48,34 @@ def shuffled_batches(
         chunk = chunk[np.argsort(sizes[chunk], kind="stable")]
         batches += [chunk[i : i + batch_size] for i in range(0, len(chunk), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def token_batches(
+    lengths: Sequence[int], *, max_tokens: int, rng: np.random.Generator, alike: bool
+) -> list[np.ndarray]:
+    """Part rows into random training batches of at most so many tokens.
+
+    Args:
+        lengths: Tokens of each row.
+        max_tokens: The most of a batch, padding counted where rows are alike; a longer row is a batch of its own.
+        rng: Decides the order.
+        alike: Whether rows of a batch are of like length, as padded batches need: rows are sorted within random pools.
+            Else every batch is a random draw.
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)
+    order = rng.permutation(len(sizes))
+    if alike:
+        pool = max(1, 16 * max_tokens // max(1, int(sizes.mean())))
+        order = np.concatenate(
+            [part[np.argsort(sizes[part], kind="stable")] for part in np.split(order, range(pool, len(order), pool))]
+        )
+    batches: list[np.ndarray] = []
+    begin, held, longest = 0, 0, 0
+    for place, row in enumerate(order.tolist()):
+        longest, held = max(longest, int(sizes[row])), held + int(sizes[row])
+        size = longest * (place - begin + 1) if alike else held
+        if place > begin and size > max_tokens:
+            batches.append(order[begin:place])
+            begin, held, longest = place, int(sizes[row]), int(sizes[row])
+    batches.append(order[begin:])
+    return [batches[i] for i in rng.permutation(len(batches))] if alike else batches

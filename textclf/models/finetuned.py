@@ -29,6 +29,9 @@ from textclf.models.encoders import (
     quiet,
 )
 from textclf.models.interface import HeldOut, Kind, Options, Validation, constant_columns
+from textclf.models.losses import LossName
+from textclf.models.optimizing import Schedule
+from textclf.models.pooling import Pooling, load_pooled_head, make_pooled, save_pooled
 from textclf.models.warm_start import has_pooler
 from textclf.models.windows import (
     LongTexts,
@@ -53,14 +56,28 @@ class FinetunedOptions(Options):
     )
     overlap: int = Field(64, ge=0, description="Tokens neighbouring windows share; at most half of a window.")
     epochs: int = Field(4, ge=1, description="The most passes over the training paragraphs.")
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(16, ge=1, description="Texts of a batch, unless batch_tokens is given.")
+    batch_tokens: int | None = Field(None, ge=8, description="Tokens of a batch, whatever the number of texts.")
+    accumulate: int = Field(1, ge=1, description="Batches whose gradients make one step.")
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak; it falls to 0 in a straight line. None: by the encoder's width."
+        None, gt=0, description="Peak, of the head and the uppermost layer. None: by the encoder's width."
     )
+    layer_decay: float = Field(1.0, gt=0, le=1, description="Each layer's rate is this times that of the one above.")
     warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps in which the rate rises.")
+    schedule: Schedule = Field("linear", description="How the rate falls to 0.")
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    patience: int = Field(2, ge=1, description="Epochs without a better validation macro-F1 before stopping.")
+    loss: LossName = Field("bce", description="See textclf.models.losses.")
+    focus: float = Field(2.0, ge=0, description="How much less the easy counts in focal and asymmetric loss.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    r_drop: float = Field(0.0, ge=0, description="Weight of the disagreement of two passes (R-Drop); twice the time.")
+    dropout_samples: int = Field(1, ge=1, description="Dropout masks before the head that each step averages over.")
+    ema_decay: float = Field(0.0, ge=0, lt=1, description="Score and keep a moving average of the weights; 0: none.")
+    pooling: Pooling = Field("native", description="What the head reads; native is transformers' own classifier.")
+    lora_rank: int = Field(0, ge=0, description="Train low-rank adapters of this rank alone (extra lora); 0: all.")
+    gradient_checkpointing: bool = Field(False, description="Compute activations twice: less memory, more time.")
+    monitor: Literal["macro_f1", "macro_ap"] = Field("macro_f1", description="Validation score of the best epoch.")
+    patience: int = Field(2, ge=1, description="Epochs without a better validation score before stopping.")
     precision: Literal["auto", "float32", "bf16"] = Field("auto", description="auto: bf16 where it is fast.")
     join_neighbours: float = Field(
         0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
@@ -160,7 +177,10 @@ class Finetuned(Kind):
     def save(self, folder: Path) -> None:
         """Write config, safetensors weights and tokenizer, as transformers lays them out."""
         with quiet():
-            self.model.save_pretrained(folder)
+            if self.options.pooling == "native":
+                self.model.save_pretrained(folder)
+            else:
+                save_pooled(self.model, folder)
             self.tokenizer.save_pretrained(folder)
 
     @classmethod
@@ -170,12 +190,17 @@ class Finetuned(Kind):
         Raises:
             BundleError: When weights and config do not fit each other or the labels.
         """
-        from transformers import AutoModelForSequenceClassification
+        from transformers import AutoModel, AutoModelForSequenceClassification
 
         model = cls(labels, options, seed=seed)
-        model.model = load_pretrained(AutoModelForSequenceClassification, folder)
-        if model.model.config.num_labels != len(labels):
-            raise BundleError(f"{folder}: {model.model.config.num_labels} outputs for {len(labels)} labels")
+        if options.pooling == "native":
+            model.model = load_pretrained(AutoModelForSequenceClassification, folder)
+            if model.model.config.num_labels != len(labels):
+                raise BundleError(f"{folder}: {model.model.config.num_labels} outputs for {len(labels)} labels")
+        else:
+            base = load_pretrained(AutoModel, folder)
+            model.model = make_pooled(base, pooling=options.pooling, n_labels=len(labels))
+            load_pooled_head(model.model, folder)
         model.model.eval().to(pick_device())
         model.tokenizer = load_tokenizer(folder, max_length=options.max_length)
         return model
@@ -183,28 +208,38 @@ class Finetuned(Kind):
     def _open_encoder(self) -> None:
         """Load the pretrained encoder with a new head; only the head's weights may be new."""
         import torch
-        from transformers import AutoModelForSequenceClassification
 
         folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
-        names = dict(enumerate(self.labels))
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            self.model = load_pretrained(
-                AutoModelForSequenceClassification,
-                folder,
-                new_head=True,
-                allow_bin=self.options.allow_bin,
-                num_labels=len(self.labels),
-                id2label=names,
-                label2id={name: column for column, name in names.items()},
-                problem_type="multi_label_classification",
-                ignore_mismatched_sizes=True,  # of a head the checkpoint brings
-            )
+            self.model = self._new_classifier(folder)
         self._last_layer()  # an architecture that cannot take calibration in is refused before it is trained
         self.model.to(pick_device())
         self.tokenizer = load_tokenizer(folder, max_length=most_tokens(self.model, wanted=self.options.max_length))
         wanted = self.options.align_first_token
-        self.aligns = is_mean_pooled(folder) and has_pooler(self.model) if wanted == "auto" else wanted
+        able = self.options.pooling == "native" and has_pooler(self.model)
+        self.aligns = is_mean_pooled(folder) and able if wanted == "auto" else wanted
+
+    def _new_classifier(self, folder: Path) -> Any:
+        """Return the pretrained encoder in a folder under a new head."""
+        from transformers import AutoModel, AutoModelForSequenceClassification
+
+        allow_bin, pooling = self.options.allow_bin, self.options.pooling
+        if pooling != "native":
+            base = load_pretrained(AutoModel, folder, new_head=True, allow_bin=allow_bin)
+            return make_pooled(base, pooling=pooling, n_labels=len(self.labels))
+        names = dict(enumerate(self.labels))
+        return load_pretrained(
+            AutoModelForSequenceClassification,
+            folder,
+            new_head=True,
+            allow_bin=allow_bin,
+            num_labels=len(self.labels),
+            id2label=names,
+            label2id={name: column for column, name in names.items()},
+            problem_type="multi_label_classification",
+            ignore_mismatched_sizes=True,  # of a head the checkpoint brings
+        )
 
     def _last_layer(self) -> Any:
         """Return the linear layer that gives the logits.

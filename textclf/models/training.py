@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from textclf.errors import ModelError
 from textclf.metrics import Scored, macro_ap, macro_f1
+from textclf.models.adapters import add_adapters, merge_adapters
 from textclf.models.augment import augment
-from textclf.models.batching import shuffled_batches
+from textclf.models.batching import shuffled_batches, token_batches
+from textclf.models.checkpoints import TrainingStopped, current_checkpoints
+from textclf.models.epoch_hook import report_epoch
 from textclf.models.interface import HeldOut
+from textclf.models.losses import agreement, make_loss
+from textclf.models.optimizing import Average, Steps
+from textclf.models.packed import Dropout, Packed, can_pack, head_inputs, last_layer, linear
 from textclf.models.warm_start import align_first_token
-from textclf.models.windows import tokenize
+from textclf.models.windows import Row, tokenize
 from textclf.progress import log, track
 from textclf.thresholds import best_common_threshold, decide
 
 if TYPE_CHECKING:
-    from textclf.models.finetuned import Finetuned, FinetunedOptions
+    from textclf.models.finetuned import Finetuned
 
 
 def run_training(
@@ -32,131 +40,286 @@ def run_training(
 ) -> dict[str, Any]:
     """Train the opened model of `finetuned` in place and return what there is to tell.
 
-    AdamW on the masked binary cross-entropy, a rate that rises and then falls in a straight line, clipped
-    gradients, batches of like length. With `validation` the weights of the epoch with the best macro-F1 are kept.
+    With `validation` the weights of the best epoch are kept. Within `checkpoints_in`, what was begun goes on.
+
+    Raises:
+        ModelError: When the loss is no longer a number.
+        TrainingStopped: When the process was asked to stop; a checkpoint holds what was done.
     """
     import torch
-    from accelerate import Accelerator
 
-    options, accelerator = finetuned.options, Accelerator(mixed_precision="no")  # autocast is set below
-    finetuned.model.to(accelerator.device)
-    bf16 = use_bf16(options.precision, accelerator.device.type)
-    rng = np.random.default_rng(finetuned.seed)
-    best, history = BestWeights(options.patience), []
     with torch.random.fork_rng():
-        torch.manual_seed(finetuned.seed)
-        if finetuned.aligns:
-            align_first_token(finetuned.model, finetuned.tokenizer, texts, contexts, bf16=bf16, rng=rng)
-        model = accelerator.prepare(finetuned.model)
-        n_steps = -(-len(texts) // options.batch_size) * options.epochs
-        steps = Steps(model, accelerator, options, learning_rate=finetuned.learning_rate(), n_steps=n_steps)
-        for epoch in range(1, options.epochs + 1):
-            started, losses = time.perf_counter(), []
-            model.train()
-            for inputs, wanted in epoch_batches(finetuned, texts, targets, contexts, rng=rng, what=f"epoch {epoch}"):
-                with torch.autocast(accelerator.device.type, dtype=torch.bfloat16, enabled=bf16):
-                    logits = model(**inputs.to(accelerator.device)).logits
-                losses.append(steps.take(masked_bce(logits.float(), wanted.to(accelerator.device))))
-            record = {"epoch": epoch, "loss": float(torch.stack(losses).mean())}
-            if not np.isfinite(record["loss"]):
-                rate = finetuned.learning_rate()
-                raise ModelError(
-                    f"training diverged: the loss of epoch {epoch} is {record['loss']}. Lower "
-                    f"model.options.learning_rate (now {rate:g}) or set model.options.precision: float32"
-                )
-            if validation is not None:
-                record |= validation_scores(finetuned, validation)
-            record["seconds"] = time.perf_counter() - started
-            log.info("epoch %s", " ".join(f"{name}={value:.4g}" for name, value in record.items()))
-            history.append({k: None if np.isnan(value) else round(value, 4) for k, value in record.items()})
-            if validation is not None and best.offer(finetuned.model, epoch, record["macro_f1"]):
-                break
-    best.restore(finetuned.model)
-    finetuned.model.requires_grad_(True).eval()
-    return {"precision": "bf16" if bf16 else "float32", "best_epoch": best.epoch or epoch, "epochs": history}
+        return Training(finetuned, texts, targets, contexts=contexts, validation=validation).run()
 
 
-def epoch_batches(
-    finetuned: Finetuned,
-    texts: Sequence[str],
-    targets: np.ndarray,
-    contexts: Sequence[str] | None,
-    *,
-    rng: np.random.Generator,
-    what: str,
-) -> Iterator[tuple[Any, Any]]:
-    """Yield one epoch of padded inputs and targets: texts augmented anew, batches of like length in random order."""
-    import torch
+@dataclass
+class Progress:
+    """How far a training is, JSON-ready; with the weights it is all a checkpoint holds.
 
-    options = finetuned.options
-    changed, wanted, beside = augment(
-        texts,
-        targets,
-        contexts,
-        join_neighbours=options.join_neighbours,
-        strip_punctuation=options.strip_punctuation,
-        rng=rng,
-    )
-    rows = tokenize(finetuned.tokenizer, changed, beside)
-    lengths = [len(row["input_ids"]) for row in rows]
-    for batch in track(shuffled_batches(lengths, batch_size=options.batch_size, rng=rng), what=what):
-        yield finetuned.tokenizer.pad([rows[i] for i in batch], return_tensors="pt"), torch.from_numpy(wanted[batch])
+    Attributes:
+        epoch: The epoch at hand, from 1.
+        batches: Batches of it that are done.
+        step: Steps taken in all.
+        losses: Of the batches done in this epoch.
+        seconds: Spent in this epoch.
+        history: A record of each epoch that is done.
+        best_epoch: The epoch whose weights are kept; 0 for none.
+        best_score: Its score.
+    """
+
+    epoch: int = 1
+    batches: int = 0
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_score: float | None = None
 
 
-class Steps:
-    """AdamW with clipped gradients; no decay on biases and norms; a rate that rises, then falls to 0 in a line.
+class Training:
+    """One training of an encoder: its batches, its steps, its best epoch.
 
-    Args:
-        model: Its parameters that require gradients are trained.
-        accelerator: Runs the backward pass.
-        options: Weight decay, warm-up and clipping.
-        learning_rate: The peak.
-        n_steps: Steps in all.
+    All chance comes from the seed and the number of the epoch or step, never from what was drawn before, so that a
+    training can go on from the middle.
     """
 
     def __init__(
-        self, model: Any, accelerator: Any, options: FinetunedOptions, *, learning_rate: float, n_steps: int
+        self,
+        finetuned: Finetuned,
+        texts: Sequence[str],
+        targets: np.ndarray,
+        *,
+        contexts: Sequence[str] | None,
+        validation: HeldOut | None,
     ) -> None:
-        import torch
-        from transformers import get_linear_schedule_with_warmup
+        self.finetuned, self.options, self.seed = finetuned, finetuned.options, finetuned.seed
+        self.texts, self.targets, self.contexts, self.validation = texts, targets, contexts, validation
+        self.device = finetuned.model.device
+        self.bf16 = use_bf16(self.options.precision, self.device.type)
+        self.loss = make_loss(
+            self.options.loss, targets, focus=self.options.focus, smoothing=self.options.label_smoothing
+        )
+        self.progress = Progress()
+        self.best: dict[str, Any] = {}
+        self.checkpoints = current_checkpoints()
+        self.name = "" if self.checkpoints is None else self._fingerprint()
 
+    def run(self) -> dict[str, Any]:
+        """Train to the end and return what there is to tell."""
+        begun = self.checkpoints.newest(self.name) if self.checkpoints is not None else None
+        self._prepare(begun)
+        while self.progress.epoch <= self.options.epochs:
+            self._epoch()
+            if self._end_epoch():
+                break
+        self._take_best()
+        self.finetuned.model = merge_adapters(self.finetuned.model)
+        self.finetuned.model.requires_grad_(True).eval()
+        history = self.progress.history
+        return {
+            "precision": "bf16" if self.bf16 else "float32",
+            "packed": self.packs,
+            "best_epoch": self.progress.best_epoch or len(history),
+            "epochs": history,
+        }
+
+    def _prepare(self, begun: tuple[dict[str, Any], dict[str, Any]] | None) -> None:
+        """Make model, optimizer and average ready: as a checkpoint has them, or from the start."""
+        options, finetuned = self.options, self.finetuned
+        if finetuned.aligns and begun is None:
+            rng = np.random.default_rng([self.seed, 0])
+            align_first_token(
+                finetuned.model, finetuned.tokenizer, self.texts, self.contexts, bf16=self.bf16, rng=rng
+            )
         if options.freeze_embeddings:
-            base = accelerator.unwrap_model(model).base_model
+            base = finetuned.model.base_model
             getattr(base, "embeddings", base.get_input_embeddings()).requires_grad_(False)
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in self.parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
-            {"params": [p for p in self.parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
-        schedule = get_linear_schedule_with_warmup(optimizer, round(options.warmup * n_steps), n_steps)
-        self.accelerator, self.max_norm = accelerator, options.max_grad_norm
-        self.optimizer, self.schedule = accelerator.prepare(optimizer, schedule)
+        if options.lora_rank:
+            finetuned.model = add_adapters(finetuned.model, rank=options.lora_rank)
+        if options.gradient_checkpointing:
+            finetuned.model.gradient_checkpointing_enable()
+        self.packs = can_pack(finetuned.model) and not options.gradient_checkpointing
+        if options.dropout_samples > 1 and not self.packs:
+            raise ModelError("model.options.dropout_samples works for plain BERT and RoBERTa encoders; leave it at 1")
+        self.steps = Steps(
+            finetuned.model,
+            learning_rate=finetuned.learning_rate(),
+            n_steps=options.epochs * -(-len(self._plan(1)[2]) // options.accumulate),
+            warmup=options.warmup,
+            schedule=options.schedule,
+            weight_decay=options.weight_decay,
+            layer_decay=options.layer_decay,
+            max_norm=options.max_grad_norm,
+        )
+        self.average = Average(finetuned.model, decay=options.ema_decay) if options.ema_decay else None
+        if begun is not None:
+            self._restore(*begun)
 
-    def take(self, loss: Any) -> Any:
-        """Take one step down the gradient of `loss`; return its detached value."""
-        self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.parameters, self.max_norm)
-        self.optimizer.step()
-        self.schedule.step()
-        self.optimizer.zero_grad()
-        return loss.detach()
+    def _plan(self, epoch: int) -> tuple[list[Row], np.ndarray, list[np.ndarray]]:
+        """Return an epoch's rows, their targets (n, k) and its batches of row numbers: texts are augmented anew."""
+        options, rng = self.options, np.random.default_rng([self.seed, epoch])
+        changed, wanted, beside = augment(
+            self.texts,
+            self.targets,
+            self.contexts,
+            join_neighbours=options.join_neighbours,
+            strip_punctuation=options.strip_punctuation,
+            rng=rng,
+        )
+        rows = tokenize(self.finetuned.tokenizer, changed, beside)
+        lengths = [len(row["input_ids"]) for row in rows]
+        if options.batch_tokens is not None:
+            return rows, wanted, token_batches(lengths, max_tokens=options.batch_tokens, rng=rng, alike=not self.packs)
+        pool = 1 if self.packs else 16  # where nothing is padded, batches need no texts of like length
+        return rows, wanted, shuffled_batches(lengths, batch_size=options.batch_size, rng=rng, pool=pool)
+
+    def _epoch(self) -> None:
+        """Go through the batches that are left of the epoch at hand."""
+        import torch
+
+        progress, accumulate = self.progress, self.options.accumulate
+        rows, wanted, batches = self._plan(progress.epoch)
+        self.finetuned.model.train()
+        started = time.perf_counter()
+        rest = range(progress.batches, len(batches), accumulate)
+        for begin in track(rest, what=f"epoch {progress.epoch}", total=len(rest), unit="step"):
+            together = batches[begin : begin + accumulate]
+            torch.manual_seed(_mixed(self.seed, progress.step))
+            rng = np.random.default_rng([self.seed, progress.epoch, begin, 1])
+            for batch in together:
+                loss = self._loss([rows[i] for i in batch], wanted[batch], rng)
+                (loss / len(together)).backward()
+                progress.losses.append(float(loss.detach()))
+            self.steps.take(progress.step)
+            if self.average is not None:
+                self.average.take(self.finetuned.model, progress.step)
+            progress.step += 1
+            progress.batches = begin + len(together)
+            if self.checkpoints is not None and self.checkpoints.due():
+                progress.seconds, started = progress.seconds + time.perf_counter() - started, time.perf_counter()
+                self._save()
+        progress.seconds += time.perf_counter() - started
+
+    def _loss(self, rows: Sequence[Row], wanted: np.ndarray, rng: np.random.Generator) -> Any:
+        """Return a batch's loss: of one pass, or of two that should agree (R-Drop)."""
+        import torch
+
+        passes, losses = [], []
+        for _ in range(2 if self.options.r_drop else 1):
+            samples, order = self._logits(rows, rng)
+            targets = torch.from_numpy(wanted[order]).to(self.device)
+            losses += [self.loss(logits, targets) for logits in samples]
+            passes.append(samples[0])
+        loss = torch.stack(losses).mean()
+        return loss + self.options.r_drop * agreement(*passes) if self.options.r_drop else loss
+
+    def _logits(self, rows: Sequence[Row], rng: np.random.Generator) -> tuple[list[Any], np.ndarray]:
+        """Return float32 logits (n, k), one of each dropout sample, and which row each line is of."""
+        import torch
+
+        model = self.finetuned.model
+        if self.packs:
+            packed, dropout = Packed.of(rows, device=self.device), Dropout(rng, model.config.hidden_dropout_prob)
+            pooled = head_inputs(
+                model, packed, dtype=torch.bfloat16 if self.bf16 else torch.float32, dropout=dropout
+            )
+            layer = last_layer(model)
+            return [linear(layer, dropout(pooled)) for _ in range(self.options.dropout_samples)], packed.order
+        inputs = self.finetuned.tokenizer.pad(list(rows), return_tensors="pt").to(self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            logits = model(**inputs).logits
+        return [logits.float()], np.arange(len(rows))
+
+    def _end_epoch(self) -> bool:
+        """Score the epoch, keep its weights if they are the best, and tell whether to stop."""
+        progress, started = self.progress, time.perf_counter()
+        record = {"epoch": progress.epoch, "loss": float(np.mean(progress.losses))}
+        if not np.isfinite(record["loss"]):
+            raise ModelError(
+                f"training diverged: the loss of epoch {progress.epoch} is {record['loss']}. Lower "
+                f"model.options.learning_rate (now {self.finetuned.learning_rate():g}) or set "
+                f"model.options.precision: float32"
+            )
+        if self.average is not None:
+            self.average.lend(self.finetuned.model)
+        last = progress.epoch == self.options.epochs
+        if self.validation is not None:
+            record |= validation_scores(self.finetuned, self.validation)
+            self._offer(record[self.options.monitor])
+        elif last and self.average is not None:
+            self._offer(float("nan"))
+        if self.average is not None:
+            self.average.take_back(self.finetuned.model)
+        record["seconds"] = progress.seconds + time.perf_counter() - started
+        log.info("epoch %s", " ".join(f"{name}={value:.4g}" for name, value in record.items()))
+        progress.history.append({k: None if np.isnan(value) else round(value, 4) for k, value in record.items()})
+        report_epoch(progress.epoch, record)
+        waited = progress.epoch - progress.best_epoch >= self.options.patience
+        progress.epoch, progress.batches, progress.losses, progress.seconds = progress.epoch + 1, 0, [], 0.0
+        return self.validation is not None and waited
+
+    def _offer(self, score: float) -> None:
+        """Keep the weights if the score is the best so far; where none is defined the last epoch is as good as any."""
+        progress = self.progress
+        if np.isnan(score) or progress.best_score is None or score > progress.best_score:
+            progress.best_epoch, progress.best_score = progress.epoch, None if np.isnan(score) else score
+            self.best = {name: v.detach().clone() for name, v in self.finetuned.model.state_dict().items()}
+
+    def _take_best(self) -> None:
+        if self.best:
+            self.finetuned.model.load_state_dict(self.best)
+
+    def _save(self) -> None:
+        """Keep a checkpoint; when the process was asked to stop, stop."""
+        assert self.checkpoints is not None  # noqa: S101 (for the type checker)
+        tensors = {f"model/{name}": value for name, value in self.finetuned.model.state_dict().items()}
+        tensors |= {f"best/{name}": value for name, value in self.best.items()}
+        if self.average is not None:
+            tensors |= {f"average/{name}": value for name, value in self.average.values.items()}
+        for number, moments in self.steps.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{number}/{name}": value for name, value in moments.items()}
+        tensors = {name: value.clone() for name, value in tensors.items()}  # tied weights share memory
+        self.checkpoints.save(self.progress.step, tensors, {"training": self.name, **vars(self.progress)})
+        if self.checkpoints.stop.is_set():
+            raise TrainingStopped(
+                f"training was asked to stop after step {self.progress.step} (epoch {self.progress.epoch}); what it "
+                f"did is kept, and the same command goes on with it"
+            )
+
+    def _restore(self, tensors: dict[str, Any], state: dict[str, Any]) -> None:
+        """Put a checkpoint back."""
+        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "average": {}, "optimizer": {}}
+        for name, value in tensors.items():
+            part, rest = name.split("/", 1)
+            parts[part][rest] = value.to(self.device)
+        self.finetuned.model.load_state_dict(parts["model"])
+        moments: dict[int, dict[str, Any]] = {}
+        for name, value in parts["optimizer"].items():
+            number, moment = name.split("/", 1)
+            moments.setdefault(int(number), {})[moment] = value.cpu() if moment == "step" else value
+        optimizer = self.steps.optimizer
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        self.best = parts["best"]
+        if self.average is not None:
+            self.average.values = parts["average"]
+        self.progress = Progress(**{name: state[name] for name in vars(self.progress)})
+        log.info("going on from a checkpoint: epoch %d, step %d", self.progress.epoch, self.progress.step)
+
+    def _fingerprint(self) -> str:
+        """Return a name that differs whenever settings or data do."""
+        digest = hashlib.sha256(repr((self.options.model_dump(), self.seed, self.device.type, self.bf16)).encode())
+        held = self.validation
+        for texts in (self.texts, self.contexts or [], held.texts if held else [], (held and held.contexts) or []):
+            digest.update(repr(list(texts)).encode("utf-8", errors="replace"))
+        for targets in (self.targets, held.targets if held else self.targets[:0]):
+            digest.update(np.ascontiguousarray(targets, dtype=np.float32).tobytes())
+        return digest.hexdigest()
 
 
-def masked_bce(logits: Any, targets: Any) -> Any:
-    """Return the mean binary cross-entropy over known targets (NaN is unknown); no known target gives 0.
-
-    Args:
-        logits: Tensor (n, k).
-        targets: Tensor (n, k): 1, 0 or NaN. An unknown target has no gradient.
-    """
-    import torch
-
-    known = ~torch.isnan(targets)
-    losses = torch.nn.functional.binary_cross_entropy_with_logits(
-        logits, torch.where(known, targets, torch.zeros_like(targets)), reduction="none"
-    )
-    return (losses * known).sum() / known.sum().clamp(min=1)
+def _mixed(seed: int, step: int) -> int:
+    """Return a seed for torch out of the training's seed and the step's number."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
 
 
 def use_bf16(precision: str, device: str) -> bool:
@@ -180,30 +343,3 @@ def validation_scores(finetuned: Finetuned, held_out: HeldOut) -> dict[str, floa
         "macro_f1": float(macro_f1(scored, scored.ones())[0]),
         "macro_ap": float(macro_ap(scored, scored.ones())[0]),
     }
-
-
-class BestWeights:
-    """Keeps the weights of the best epoch and says when to stop waiting for a better one.
-
-    Args:
-        patience: Epochs without a better score before stopping.
-    """
-
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-        self.epoch = 0
-        self._score = -np.inf
-        self._weights: dict[str, Any] | None = None
-
-    def offer(self, model: Any, epoch: int, score: float) -> bool:
-        """Take the epoch's weights if its score is the best so far; tell whether to stop."""
-        undefined = bool(np.isnan(score))  # no label has a positive to score by: the last epoch is as good as any
-        if self._weights is None or undefined or score > self._score:
-            self._score, self.epoch = -np.inf if undefined else score, epoch
-            self._weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        return epoch - self.epoch >= self.patience
-
-    def restore(self, model: Any) -> None:
-        """Put the best weights back, if any were offered."""
-        if self._weights is not None:
-            model.load_state_dict(self._weights)
