@@ -19,7 +19,7 @@ RUN = re.compile(rf"(?<![\w'’-]){_WORD}(?: {_WORD})*(?![\w])")
 LAST_WORD = re.compile(r"([^\W\d_]+)\s$")
 STARTS_SENTENCE = re.compile(r"(?:^|[.!?:…»”\"]|\s[—–-]{1,2})[\s\"'“‘«(]*$|[\"“‘«]$")
 ARTICLES = ("the", "a", "an")  # what follows one is rarely a name of the kinds sought: the Notary, the Assumption
-MOST_CAPITALS = 0.5  # of a longer text's words: with more it is a headline, and capitals tell no names
+MOST_CAPITALS = 0.6  # of a longer text's words: with more it is a headline, and capitals tell no names
 FEW_WORDS = 5
 
 MARKS = {

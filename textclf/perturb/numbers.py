@@ -41,7 +41,12 @@ def numbers_as_words(text: str, _: np.random.Generator) -> str:
 
 def numbers_as_digits(text: str, _: np.random.Generator) -> str:
     """Return a text with its written numbers in figures, but for a lone "one", which is a word."""
-    return WORDS.sub(lambda words: words[0] if words[0].lower() == "one" else str(in_figures(words[0])), text)
+
+    def in_digits(words: re.Match[str]) -> str:
+        kept = words[0].lower() == "one" or not words[0].isascii()  # a long s matches an s whose case is ignored
+        return words[0] if kept else str(in_figures(words[0]))
+
+    return WORDS.sub(in_digits, text)
 
 
 def in_words(number: int) -> str:

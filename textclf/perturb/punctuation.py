@@ -16,13 +16,15 @@ LOSSES: tuple[tuple[float, re.Pattern[str], str], ...] = (
     (0.9, re.compile(","), ""),
     (0.7, re.compile(r"(?<=\w)['’](?=\w)"), ""),  # Syria's becomes Syrias
     (0.6, re.compile(r"""["“”‘’«»]"""), ""),
-    (0.6, re.compile(r"\s*[—–;:()]\s*"), " "),
+    (0.6, re.compile(r"(?:(?<!\s)\s+)?[—–;:()]\s*"), " "),
     (0.3, re.compile("-"), " "),
 )
 
 QUOTES = re.compile(r"""["“”„«»]|(?<!\w)['‘’]|['‘’](?!\w)""")  # apostrophes within words are none
 TO_STRAIGHT = str.maketrans("“”„«»‘’‚", '"""""\'\'\'')
-DASHES = re.compile(r"\s*[—–]\s*(?!\d)|\s+--?\s+|(?<=\w)--(?=\w)")  # not the hyphen in a word, nor 3–4
+DASHES = re.compile(
+    r"(?:(?<!\s)\s+)?[—–](?!\d)\s*|(?<!\s)\s+--?\s+|(?<=\w)--(?=\w)"
+)  # not the hyphen in a word, nor 3–4
 DASH_STYLES = ("—", " — ", " – ", " - ", "--", " -- ")
 
 
@@ -68,4 +70,4 @@ def curly(text: str) -> str:
 def dashes_swapped(text: str, rng: np.random.Generator) -> str:
     """Return a text with all its dashes in one style, which another desk might use."""
     style = one(DASH_STYLES, rng)
-    return DASHES.sub(style, text) if text.strip() else text
+    return DASHES.sub(style, text)
