@@ -11,10 +11,10 @@ PACKAGE = Path(__file__).parent.parent / "textclf"
 
 FLOORS = [
     {"errors", "files", "labels", "progress", "records", "version", "yamlfile"},
-    {"articles", "datasets"},
+    {"articles", "datasets", "perturb"},
     {"calibration", "intervals", "metrics", "models", "splits", "thresholds"},
     {"bundle", "config", "labeller"},
-    {"adjudication", "agreement", "classifier", "compare", "evaluate", "predict", "train"},
+    {"adjudication", "agreement", "classifier", "compare", "evaluate", "predict", "robustness", "train"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -49,12 +49,21 @@ def evaluate(
         typer.Option(min=0.5, max=0.999, metavar="SHARE", help="Of the intervals [default: from the model's config]."),
     ] = None,
     seed: Seed = 13,
+    perturb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Also score MODEL under these perturbations, parted by commas, or all (docs/robustness.md).",
+        ),
+    ] = None,
 ) -> None:
     """Score a model on labelled articles it has not seen, with intervals over articles."""
     from textclf.bundle import load_bundle
     from textclf.evaluate import evaluate as run
     from textclf.evaluate import evaluate_against
+    from textclf.perturb import chosen_perturbations
 
+    perturbations = None if perturb is None else [each.name for each in chosen_perturbations(perturb)]
     labeller = load_bundle(model)
     articles = read_together(data, labeller.labels)
     configured = labeller.card.get("config", {}).get("evaluation", {})
@@ -73,8 +82,22 @@ def evaluate(
         tables.show_difference(result, other, difference, names=(str(model), str(against)))
         written = {**result.to_json(), "against": other.to_json(), "difference": difference.to_json()}
         written["against"]["model"] = str(against)
+    if perturbations is not None:
+        written["perturbations"] = _measure_robustness(labeller, articles, perturbations, settings, title=str(model))
     written["model"], written["data"] = str(model), [str(path) for path in data]
     write_json(json_file, written)
+
+
+def _measure_robustness(
+    labeller: Any, articles: list[Any], names: list[str], settings: dict[str, Any], *, title: str
+) -> dict[str, Any]:
+    """Score under perturbations, show the table, and return what is written of it."""
+    from textclf.cli.robustness_table import show_robustness
+    from textclf.robustness import measure_robustness
+
+    found = measure_robustness(labeller, articles, names, **settings)
+    show_robustness(found, title=title)
+    return found.to_json()
 
 
 def compare(

@@ -75,10 +75,10 @@ def show_difference(ours: Evaluation, other: Evaluation, difference: Difference,
     """Show two models' overall and per-label scores and the paired difference."""
     shown = table(f"{names[0]} less {names[1]}, paired over articles", "score", names[0], names[1], "difference")
     for name, title in OVERALL_NAMES.items():
-        shown.add_row(title, str(ours.overall[name]), str(other.overall[name]), _signed(difference.overall[name]))
+        shown.add_row(title, str(ours.overall[name]), str(other.overall[name]), signed(difference.overall[name]))
     for j, label in enumerate(ours.labels):
         pair = [str(each.per_label["f1"][j]) for each in (ours, other)]
-        shown.add_row(f"F1 {label}", *pair, _signed(difference.per_label["f1"][j]))
+        shown.add_row(f"F1 {label}", *pair, signed(difference.per_label["f1"][j]))
     console().print(shown)
     console().print("* the interval leaves out 0")
 
@@ -101,7 +101,7 @@ def show_comparison(rows: Sequence[Row]) -> None:
             shown.add_section()
         overall = row.evaluation.overall
         scores = [str(overall[name]) for name in ("macro_f1", "micro_f1", "macro_ap", "false_alarm_rate")]
-        gain = _signed(row.difference.overall["macro_f1"]) if row.difference else "baseline"
+        gain = signed(row.difference.overall["macro_f1"]) if row.difference else "baseline"
         shown.add_row("" if row.data == last else Path(row.data).stem, row.model, *scores, gain)
         last = row.data
     screen = console()
@@ -161,7 +161,8 @@ def show_summary(summary: Summary, out: Path | None) -> None:
     )
 
 
-def _signed(estimate: Estimate) -> str:
+def signed(estimate: Estimate) -> str:
+    """Return a difference with its sign and interval, starred where that leaves out 0."""
     if np.isnan(estimate.value):
         return "–"
     low, high = estimate.interval

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
+from textclf.perturb import perturb_some
+from textclf.perturb.punctuation import draw_losses, lose
+
 LONGEST_JOINED = 900  # characters: two texts longer than this together stay apart
 CONTEXTS_LEFT_OUT = 0.1
-
-# What scraped copy loses, and how often one stripped text loses it here.
-LOSSES: tuple[tuple[float, re.Pattern[str], str], ...] = (
-    (0.9, re.compile(","), ""),
-    (0.7, re.compile(r"(?<=\w)['’](?=\w)"), ""),  # Syria's becomes Syrias
-    (0.6, re.compile(r"""["“”‘’«»]"""), ""),
-    (0.6, re.compile(r"\s*[—–;:()]\s*"), " "),
-    (0.3, re.compile("-"), " "),
-)
 
 
 def augment(
@@ -27,6 +21,7 @@ def augment(
     *,
     join_neighbours: float,
     strip_punctuation: float,
+    perturb: Mapping[str, float] = MappingProxyType({}),
     rng: np.random.Generator,
 ) -> tuple[list[str], np.ndarray, list[str] | None]:
     """Return as many texts, targets and contexts, some of them changed.
@@ -40,8 +35,13 @@ def augment(
         contexts: Their n contexts, or None.
         join_neighbours: Chance of a text being joined with the next one. Joined, a label is yes where either says
             yes, no where both say no, else unknown.
-        strip_punctuation: Chance of a text losing some of its punctuation, as scraped copy does (see `LOSSES`).
+        strip_punctuation: Chance of a text losing some of its punctuation, as scraped copy does (see `LOSSES` of
+            `textclf.perturb.punctuation`).
+        perturb: Name of a perturbation to the share of texts it changes (see `textclf.perturb`).
         rng: Decides.
+
+    Raises:
+        ConfigError: When a perturbation is not known or its share is not within 0 and 1.
     """
     changed, wanted = list(texts), np.array(targets, dtype=np.float32)
     for row in np.flatnonzero(rng.random(len(changed)) < join_neighbours).tolist():
@@ -49,22 +49,16 @@ def augment(
             changed[row] = f"{texts[row]} {texts[row + 1]}"
             wanted[row] = unite(targets[row], targets[row + 1])
     beside = list(contexts) if contexts is not None and any(contexts) else None
+    changed, beside = perturb_some(changed, beside, shares=perturb, rng=rng)
     for row in np.flatnonzero(rng.random(len(changed)) < strip_punctuation).tolist():
-        lost = [(pattern, replacement) for chance, pattern, replacement in LOSSES if rng.random() < chance]
-        changed[row] = _lose(changed[row], lost)
+        lost = draw_losses(rng)
+        changed[row] = lose(changed[row], lost)
         if beside is not None:
-            beside[row] = _lose(beside[row], lost)
+            beside[row] = lose(beside[row], lost)
     if beside is not None:
         for row in np.flatnonzero(rng.random(len(beside)) < CONTEXTS_LEFT_OUT).tolist():
             beside[row] = ""
     return changed, wanted, beside
-
-
-def _lose(text: str, losses: Sequence[tuple[re.Pattern[str], str]]) -> str:
-    """Return a text without the punctuation that some losses take, its white space folded."""
-    for pattern, replacement in losses:
-        text = pattern.sub(replacement, text)
-    return " ".join(text.split())
 
 
 def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
