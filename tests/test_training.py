@@ -17,7 +17,6 @@ from textclf.models.augment import augment, unite
 from textclf.models.batching import batches_by_length, shuffled_batches
 from textclf.models.finetuned import Finetuned, FinetunedOptions
 from textclf.models.losses import masked_bce
-from textclf.models.optimizing import Steps
 from textclf.models.training import use_bf16
 from textclf.records import Examples
 
@@ -252,16 +251,6 @@ def test_a_rate_too_high_is_said_and_not_saved(tmp_path: Path) -> None:
         made.fit(training.texts, training.targets)
 
 
-def test_validation_without_positives_does_not_stop_training() -> None:
-    model = torch.nn.Linear(1, 1)
-    best = BestWeights(patience=1)
-    for epoch in (1, 2, 3):
-        torch.nn.init.constant_(model.weight, epoch)
-        assert not best.offer(model, epoch, float("nan"))
-    best.restore(model)
-    assert (best.epoch, model.weight.item()) == (3, 3)
-
-
 def test_the_rate_follows_the_encoders_width_unless_given(tmp_path: Path) -> None:
     encoder = str(make_encoder(tmp_path / "e"))
     for options, rate in (({}, 2e-4), ({"learning_rate": 1e-5}, 1e-5)):
@@ -321,3 +310,49 @@ def test_other_families_of_encoders_work(name: str, tmp_path: Path) -> None:
     rows = [{r["label"]: r["score"] for r in found} for found in classify(texts, truncation=True)]
     theirs = np.array([[row[label] for label in LABELS] for row in rows])
     np.testing.assert_allclose(made.predict_proba(texts), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"lora_rank": 4, "learning_rate": 1e-2},
+        {"gradient_checkpointing": True},
+        {"pooling": "mean"},
+        {"pooling": "attention"},
+        {"pooling": "cls"},
+        {"loss": "weighted", "label_smoothing": 0.05},
+        {"loss": "asymmetric"},
+        {"loss": "balanced", "batch_tokens": 96},
+        {"loss": "focal", "ema_decay": 0.8},
+        {"r_drop": 0.5, "dropout_samples": 3, "layer_decay": 0.9, "schedule": "cosine", "accumulate": 2},
+        {"perturb": {"typos": 0.1, "lower_case": 0.2}, "monitor": "macro_ap"},
+    ],
+    ids=lambda recipe: "+".join(recipe),
+)
+def test_every_ingredient_learns_and_is_stored(recipe: dict[str, object], tmp_path: Path) -> None:
+    training = Examples.of(make_articles(24), LABEL_SET)
+    held_out = Examples.of(make_articles(12, seed=1), LABEL_SET)
+    options = {**TINY_OPTIONS["finetuned"], "encoder": str(make_encoder(tmp_path / "e")), "patience": 9, **recipe}
+    model = Finetuned(LABEL_SET, FinetunedOptions.model_validate(options), seed=0)
+    model.fit(training.texts, training.targets, validation=(held_out.texts, held_out.targets))
+    scores = [epoch[str(recipe.get("monitor", "macro_f1"))] for epoch in model.info["epochs"]]
+    assert max(scores) > 0.85
+    assert scores.index(max(scores)) + 1 == model.info["best_epoch"]
+    (tmp_path / "m").mkdir()
+    model.save(tmp_path / "m")
+    loaded = Finetuned.load(tmp_path / "m", LABEL_SET, model.options, seed=0)
+    wanted = model.predict_proba(held_out.texts)
+    np.testing.assert_allclose(loaded.predict_proba(held_out.texts), wanted, atol=1e-6)
+    if "pooling" not in recipe:
+        from transformers import AutoModelForSequenceClassification
+
+        AutoModelForSequenceClassification.from_pretrained(tmp_path / "m")
+
+
+def test_what_an_encoder_cannot_do_is_said(tmp_path: Path) -> None:
+    from textclf.errors import ModelError
+
+    training = Examples.of(make_articles(4), LABEL_SET)
+    options = FinetunedOptions(encoder=str(_family("distilbert", tmp_path)), dropout_samples=3, epochs=1)
+    with pytest.raises(ModelError, match="dropout_samples works for plain BERT and RoBERTa"):
+        Finetuned(LABEL_SET, options, seed=0).fit(training.texts, training.targets)

@@ -1,7 +1,7 @@
 """Checkpoints of a training: whole or absent, checked by hash, and of no use to any other training.
 
-A training draws all its chance from its seed and the number of the step, so that weights, the optimizer's moments and the
-step are all there is to keep: what goes on from a checkpoint is the same to the last bit as what was never stopped.
+A training draws all its chance from its seed and the number of the step, so that weights, the optimizer's moments and
+the step are all there is to keep: what goes on from a checkpoint is the same to the last bit as what was never stopped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STATE, TENSORS, MANIFEST = "state.json", "tensors.safetensors", "manifest.json"
 KEPT = 2  # the newest and the one before, in case the newest is damaged
 
 
-class TrainingStopped(TextclfError):
+class StoppedError(TextclfError):
     """A training that was asked to stop and has kept what it did; the same command goes on with it."""
 
 
@@ -37,7 +37,7 @@ class Checkpoints:
 
     Attributes:
         folder: Where they lie: ``step-<number>`` each.
-        every: Seconds between two; one is also kept at the end of each epoch.
+        every: Seconds between two.
         stop: Set when the process was asked to stop.
     """
 
@@ -134,12 +134,16 @@ def current_checkpoints() -> Checkpoints | None:
 
 
 @contextmanager
-def checkpoints_in(folder: Path) -> Iterator[Checkpoints]:
+def checkpoints_in(folder: Path, *, every: float = 120.0) -> Iterator[Checkpoints]:
     """Let trainings in the block keep checkpoints in a folder, and stop at a checkpoint when SIGTERM comes.
 
     The folder is removed when the block ends well, and stays when it does not.
+
+    Args:
+        folder: Where they lie.
+        every: Seconds between two.
     """
-    kept = Checkpoints(folder)
+    kept = Checkpoints(folder, every)
     token = _current.set(kept)
     try:
         with _on_sigterm(kept.stop.set):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
@@ -42,6 +42,7 @@ from textclf.models.windows import (
     tell_of_long_texts,
     windows_of,
 )
+from textclf.perturb import check_shares
 from textclf.progress import track
 
 
@@ -83,6 +84,9 @@ class FinetunedOptions(Options):
         0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
     )
     strip_punctuation: float = Field(0.5, ge=0, le=1, description="Share of training texts that lose punctuation.")
+    perturb: Annotated[dict[str, float], AfterValidator(check_shares)] = Field(
+        default_factory=dict, description="Perturbation to the share of training texts it changes (docs/robustness.md)."
+    )
     freeze_embeddings: bool = Field(False, description="Leave the token embeddings as they are: faster.")
     align_first_token: bool | Literal["auto"] = Field(
         "auto", description="First teach the first token to be the mean of all; auto: where the encoder is mean-pooled."

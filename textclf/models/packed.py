@@ -1,9 +1,9 @@
 """Training passes of the BERT family without padding.
 
-The tokens of a batch lie end to end in one long row, so that the linear layers, which are nearly all of the work, see no
-padding at all. Attention alone needs texts apart: texts of like length are laid beside each other in small groups, padded
-a little. Where a head reads the first token, the last layer is computed for first tokens only. Both are exact: in
-float32 the logits are those of transformers' own pass.
+The tokens of a batch lie end to end in one long row, so that the linear layers, which are nearly all of the work, see
+no padding at all. Attention alone needs texts apart: texts of like length are laid beside each other in small groups,
+padded a little. Where a head reads the first token, the last layer is computed for first tokens only. Both are exact:
+in float32 the logits are those of transformers' own pass.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def make_pooled(base: Any, *, pooling: Pooling, n_labels: int) -> Any:
     """
     import torch
 
-    class PooledClassifier(torch.nn.Module):
+    class PooledClassifier(torch.nn.Module):  # type: ignore[misc]
         """An encoder, a pooling and a linear layer."""
 
         def __init__(self) -> None:

@@ -15,7 +15,7 @@ from textclf.metrics import Scored, macro_ap, macro_f1
 from textclf.models.adapters import add_adapters, merge_adapters
 from textclf.models.augment import augment
 from textclf.models.batching import shuffled_batches, token_batches
-from textclf.models.checkpoints import TrainingStopped, current_checkpoints
+from textclf.models.checkpoints import StoppedError, current_checkpoints
 from textclf.models.epoch_hook import report_epoch
 from textclf.models.interface import HeldOut
 from textclf.models.losses import agreement, make_loss
@@ -44,7 +44,7 @@ def run_training(
 
     Raises:
         ModelError: When the loss is no longer a number.
-        TrainingStopped: When the process was asked to stop; a checkpoint holds what was done.
+        StoppedError: When the process was asked to stop; a checkpoint holds what was done.
     """
     import torch
 
@@ -129,16 +129,15 @@ class Training:
         options, finetuned = self.options, self.finetuned
         if finetuned.aligns and begun is None:
             rng = np.random.default_rng([self.seed, 0])
-            align_first_token(
-                finetuned.model, finetuned.tokenizer, self.texts, self.contexts, bf16=self.bf16, rng=rng
-            )
+            align_first_token(finetuned.model, finetuned.tokenizer, self.texts, self.contexts, bf16=self.bf16, rng=rng)
         if options.freeze_embeddings:
             base = finetuned.model.base_model
             getattr(base, "embeddings", base.get_input_embeddings()).requires_grad_(False)
+        if options.gradient_checkpointing:
+            base = finetuned.model.base_model  # the method's name is changing between versions of transformers
+            getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)()
         if options.lora_rank:
             finetuned.model = add_adapters(finetuned.model, rank=options.lora_rank)
-        if options.gradient_checkpointing:
-            finetuned.model.gradient_checkpointing_enable()
         self.packs = can_pack(finetuned.model) and not options.gradient_checkpointing
         if options.dropout_samples > 1 and not self.packs:
             raise ModelError("model.options.dropout_samples works for plain BERT and RoBERTa encoders; leave it at 1")
@@ -165,6 +164,7 @@ class Training:
             self.contexts,
             join_neighbours=options.join_neighbours,
             strip_punctuation=options.strip_punctuation,
+            perturb=options.perturb,
             rng=rng,
         )
         rows = tokenize(self.finetuned.tokenizer, changed, beside)
@@ -221,9 +221,7 @@ class Training:
         model = self.finetuned.model
         if self.packs:
             packed, dropout = Packed.of(rows, device=self.device), Dropout(rng, model.config.hidden_dropout_prob)
-            pooled = head_inputs(
-                model, packed, dtype=torch.bfloat16 if self.bf16 else torch.float32, dropout=dropout
-            )
+            pooled = head_inputs(model, packed, dtype=torch.bfloat16 if self.bf16 else torch.float32, dropout=dropout)
             layer = last_layer(model)
             return [linear(layer, dropout(pooled)) for _ in range(self.options.dropout_samples)], packed.order
         inputs = self.finetuned.tokenizer.pad(list(rows), return_tensors="pt").to(self.device)
@@ -282,7 +280,7 @@ class Training:
         tensors = {name: value.clone() for name, value in tensors.items()}  # tied weights share memory
         self.checkpoints.save(self.progress.step, tensors, {"training": self.name, **vars(self.progress)})
         if self.checkpoints.stop.is_set():
-            raise TrainingStopped(
+            raise StoppedError(
                 f"training was asked to stop after step {self.progress.step} (epoch {self.progress.epoch}); what it "
                 f"did is kept, and the same command goes on with it"
             )
