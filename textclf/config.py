@@ -69,6 +69,14 @@ class EvaluationSettings(Section):
     confidence: float = Field(0.95, gt=0, lt=1)
 
 
+class TrackingSettings(Section):
+    """Where the scores of each epoch go, besides the log."""
+
+    to: tuple[Literal["tensorboard", "mlflow", "wandb", "trackio"], ...] = Field((), description="None by default.")
+    project: str = Field("textclf", min_length=1, description="The trackers' name for what runs belong to.")
+    folder: Path = Field(Path("runs/tracking"), description="For trackers that write files.")
+
+
 class Config(Section):
     """Everything one training needs; made by `load_config`."""
 
@@ -78,6 +86,7 @@ class Config(Section):
     model: ModelSettings = ModelSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    tracking: TrackingSettings = TrackingSettings()
     seed: int = Field(13, ge=0, lt=2**32, strict=True)
     out: Path
 

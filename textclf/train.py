@@ -30,6 +30,7 @@ from textclf.progress import log
 from textclf.records import Article, ContextSetting, Examples
 from textclf.splits import article_folds
 from textclf.thresholds import decide
+from textclf.tracking import tracked
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     splits = read_splits(config)
     training, validation = splits["train"], splits.get("validation")
     log.info("training %s on %d articles", config.model.kind, len(training))
-    with checkpoints_in(path.parent / f".{path.name}.checkpoints"):
+    with tracked(config), checkpoints_in(path.parent / f".{path.name}.checkpoints"):
         fitted = fit(
             kind=config.model.kind,
             options=config.options(),

@@ -13,6 +13,7 @@ import typer
 
 from textclf.cli import data, models, read
 from textclf.errors import TextclfError, TextclfWarning
+from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
 from textclf.version import __version__
 
@@ -63,6 +64,9 @@ def user_errors() -> Iterator[None]:
     """End the process with one message on stderr when the block raises what a user can mend."""
     try:
         yield
+    except StoppedError as fault:
+        typer.echo(f"stopped: {fault}", err=True)
+        sys.exit(128 + 15)
     except TextclfError as fault:
         typer.echo(f"error: {fault}", err=True)
         sys.exit(1)

@@ -8,21 +8,20 @@ from contextvars import ContextVar
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
-_listener: ContextVar[OnEpoch | None] = ContextVar("on_epoch", default=None)
+_listeners: ContextVar[tuple[OnEpoch, ...]] = ContextVar("on_epoch", default=())
 
 
 @contextmanager
 def reporting_epochs(callback: OnEpoch) -> Iterator[None]:
     """Call with each epoch's number (from 1) and scores while the block runs; what it raises ends the training."""
-    token = _listener.set(callback)
+    token = _listeners.set((*_listeners.get(), callback))
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listeners.reset(token)
 
 
 def report_epoch(epoch: int, scores: Mapping[str, float]) -> None:
-    """Tell the listener of an epoch, if there is one."""
-    callback = _listener.get()
-    if callback is not None:
+    """Tell every listener of an epoch, the one that came first first."""
+    for callback in _listeners.get():
         callback(epoch, scores)
