@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import FILLER, WORDS
 
-TINY_OPTIONS = {
+TINY_OPTIONS: dict[str, dict[str, Any]] = {
     "tfidf": {"min_df": 1},
     "frozen_encoder": {"cache": False, "max_length": 64},
     "finetuned": {
@@ -19,6 +20,17 @@ TINY_OPTIONS = {
         "strip_punctuation": 0.0,
     },
 }
+TINY_OPTIONS["ensemble"] = {
+    "members": [{"kind": kind, "options": TINY_OPTIONS[kind]} for kind in ("tfidf", "finetuned")],
+}
+
+
+def options_of(kind: str, encoder: Path, **changes: Any) -> dict[str, Any]:
+    """Return a kind's tiny options with an encoder where it, or a member of it, reads one."""
+    options: dict[str, Any] = {**TINY_OPTIONS[kind], **changes}
+    if "members" in options:
+        return {"members": [{"kind": m["kind"], "options": options_of(m["kind"], encoder)} for m in options["members"]]}
+    return options if kind == "tfidf" else {**options, "encoder": str(encoder)}
 
 
 def make_encoder(folder: Path, *, seed: int = 0) -> Path:

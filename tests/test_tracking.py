@@ -24,9 +24,10 @@ def _write(path: Path, articles: list[Article]) -> Path:
 
 
 def _config(folder: Path, *overrides: str) -> Config:
-    data = _write(folder / "train.jsonl", make_articles(8))
+    articles = make_articles(12)
+    data = _write(folder / "train.jsonl", articles[:8])
     options = {**TINY_OPTIONS["finetuned"], "encoder": str(make_encoder(folder / "e")), "epochs": 2}
-    held_out = _write(folder / "held_out.jsonl", make_articles(4, seed=1))
+    held_out = _write(folder / "held_out.jsonl", articles[8:])
     path = folder / "tiny.yaml"
     path.write_text(
         f"labels: [fight, talk, move]\ndata: {{train: {data}, validation: {held_out}}}\n"

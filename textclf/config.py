@@ -13,6 +13,7 @@ from textclf.errors import ConfigError, did_you_mean
 from textclf.labels import LabelSet
 from textclf.models.interface import Options
 from textclf.models.registry import get_kind
+from textclf.models.trackers import Tracker
 from textclf.records import ContextSetting
 from textclf.yamlfile import parse_yaml, read_yaml
 
@@ -72,7 +73,7 @@ class EvaluationSettings(Section):
 class TrackingSettings(Section):
     """Where the scores of each epoch go, besides the log."""
 
-    to: tuple[Literal["tensorboard", "mlflow", "wandb", "trackio"], ...] = Field((), description="None by default.")
+    to: tuple[Tracker, ...] = Field((), description="None by default.")
     project: str = Field("textclf", min_length=1, description="The trackers' name for what runs belong to.")
     folder: Path = Field(Path("runs/tracking"), description="For trackers that write files.")
 

@@ -26,11 +26,11 @@ from textclf.metrics import Scored
 from textclf.models.checkpoints import checkpoints_in, without_checkpoints
 from textclf.models.interface import HeldOut, Options
 from textclf.models.registry import get_kind
+from textclf.models.trackers import tracked
 from textclf.progress import log
 from textclf.records import Article, ContextSetting, Examples
 from textclf.splits import article_folds
 from textclf.thresholds import decide
-from textclf.tracking import tracked
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     splits = read_splits(config)
     training, validation = splits["train"], splits.get("validation")
     log.info("training %s on %d articles", config.model.kind, len(training))
-    with tracked(config), checkpoints_in(path.parent / f".{path.name}.checkpoints"):
+    kept = path.parent / f".{path.name}.checkpoints"
+    with tracked(run=config.name, settings=config.to_json(), **dict(config.tracking)), checkpoints_in(kept):
         fitted = fit(
             kind=config.model.kind,
             options=config.options(),

@@ -11,6 +11,7 @@ KINDS = {
     "tfidf": "textclf.models.tfidf:Tfidf",
     "frozen_encoder": "textclf.models.frozen_encoder:FrozenEncoder",
     "finetuned": "textclf.models.finetuned:Finetuned",
+    "ensemble": "textclf.models.ensemble:Ensemble",
 }
 
 

@@ -15,12 +15,14 @@ import numpy as np
 from textclf.errors import ModelError
 from textclf.models.batching import shuffled_batches
 from textclf.models.embeddings import embed
+from textclf.models.packed import Dropout, Packed, can_pack, head_inputs
 from textclf.models.windows import tokenize
 from textclf.progress import log, track
 
 LEARNING_RATE = 4e-4
 BATCH_SIZE = 32
 WARMUP = 0.1
+MOST_TEXTS = 4_000  # more teach the first token nothing new
 
 
 def align_first_token(
@@ -37,7 +39,8 @@ def align_first_token(
     Beside a context, the first token learns the mean of the text alone: what the context is good for is left to the
     labels to teach.
 
-    One pass over the texts. The loss is one less the cosine, and the squared difference of the similarities within a
+    One pass over the texts, or over 4,000 of them. The loss is one less the cosine, and the squared difference of the
+    similarities within a
     batch. Embeddings and the lower half of the layers stay as they are.
 
     Args:
@@ -62,6 +65,8 @@ def align_first_token(
     base = model.base_model
     dense, layers = base.pooler.dense, base.encoder.layer
     device = model.device
+    chosen = np.sort(rng.permutation(len(texts))[:MOST_TEXTS])
+    texts, contexts = [texts[i] for i in chosen], None if contexts is None else [contexts[i] for i in chosen]
     model.eval()  # no dropout: the aim is exact
     wanted = torch.from_numpy(embed(base, tokenizer, tokenize(tokenizer, texts), bf16=bf16)).to(device)
     with torch.no_grad():
@@ -72,13 +77,18 @@ def align_first_token(
     for parameter in trained:
         parameter.requires_grad_(True)
     rows = tokenize(tokenizer, texts, contexts)
+    packs, dtype = can_pack(model), torch.bfloat16 if bf16 else torch.float32
     batches = shuffled_batches([len(row["input_ids"]) for row in rows], batch_size=BATCH_SIZE, rng=rng)
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches)))
     for batch in track(batches, what="warm start"):
-        inputs = tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            pooled = base(**inputs).pooler_output
+        if packs:
+            packed = Packed.of([rows[i] for i in batch], device=device)
+            pooled, batch = head_inputs(model, packed, dtype=dtype, dropout=Dropout(rng, 0.0)), batch[packed.order]
+        else:
+            inputs = tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+                pooled = base(**inputs).pooler_output
         found, target = normalize(pooled.float()), wanted[batch]
         loss = (1 - (found * target).sum(dim=-1)).mean() + (found @ found.T - target @ target.T).square().mean()
         loss.backward()

@@ -1,0 +1,232 @@
+"""Several models that decide together: the weighted mean of their log-odds, label by label.
+
+A member is a kind with its options, trained on the same texts, or a bundle that was trained already. With validation
+texts each trained member is first calibrated by Platt scaling, and the weights of each label are those with the lowest
+log loss there, drawn towards equal ones; without, all weigh the same.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
+
+from textclf.calibration import Calibration, LabelMap, fit_calibration, log_odds, sigmoid
+from textclf.errors import BundleError, ModelError
+from textclf.labels import LabelSet
+from textclf.models.interface import CountsWindows, HeldOut, Kind, Options, Trainable, Validation
+from textclf.progress import log
+
+SETTINGS = "ensemble.json"
+PULL = 20.0  # how hard equal weights draw: as a squared distance of 1 would cost in summed log loss
+
+
+class MemberOptions(Options):
+    """One member: a kind to train, or a bundle."""
+
+    kind: str | None = Field(None, description="A kind, trained on the same texts.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Of that kind.")
+    bundle: Path | None = Field(None, description="The folder of a trained model, in place of a kind.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.kind is None) == (self.bundle is None):
+            raise ValueError("give a kind or a bundle, one of the two")
+        if self.bundle is not None and self.options:
+            raise ValueError("a bundle has its options already")
+        if self.kind == "ensemble":
+            raise ValueError("a member cannot be an ensemble itself")
+        if self.kind is not None:
+            _options_of(self.kind, self.options)
+        return self
+
+
+class EnsembleOptions(Options):
+    """Options of the `ensemble` kind."""
+
+    members: tuple[MemberOptions, ...] = Field(min_length=2, description="The models that decide together.")
+
+
+class Member:
+    """A trained member: its kind and options, its predictor, and the calibration of what that predicts."""
+
+    def __init__(self, kind: str, options: Options, predictor: Trainable, calibration: Calibration) -> None:
+        self.kind, self.options, self.predictor, self.calibration = kind, options, predictor, calibration
+
+    def log_odds(self, texts: Sequence[str], contexts: Sequence[str] | None) -> np.ndarray:
+        """Return float64 (n, k): the calibrated log-odds of each label."""
+        return log_odds(self.calibration(self.predictor.predict_proba(texts, contexts)))
+
+
+class Ensemble(Kind):
+    """The weighted mean of members' log-odds, with weights of its own for each label."""
+
+    options_type: ClassVar[type[Options]] = EnsembleOptions
+
+    options: EnsembleOptions
+    members: list[Member]
+    weights: np.ndarray | None = None
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        targets: np.ndarray,
+        *,
+        contexts: Sequence[str] | None = None,
+        validation: Validation | None = None,
+    ) -> Self:
+        """Learn from texts and targets (see `Trainable.fit`); weights are fitted on `validation`.
+
+        Raises:
+            ModelError: When a bundle among the members is missing, or has other labels.
+        """
+        started = time.perf_counter()
+        held_out = None if validation is None else HeldOut(*validation)
+        self.members = []
+        for number, given in enumerate(self.options.members, start=1):
+            if given.bundle is not None:
+                self.members.append(_read_member(given.bundle, self.labels))
+                continue
+            log.info("member %d of %d: %s", number, len(self.options.members), given.kind)
+            kind, options = str(given.kind), _options_of(str(given.kind), given.options)
+            predictor = _class_of(kind)(self.labels, options, seed=self.seed)
+            predictor.fit(texts, targets, contexts=contexts, validation=held_out)
+            calibration = Calibration(tuple(LabelMap() for _ in self.labels))
+            if held_out is not None:
+                found = predictor.predict_proba(held_out.texts, held_out.contexts)
+                calibration = fit_calibration(held_out.targets, found, method="platt")
+            self.members.append(Member(kind, options, predictor, calibration))
+        self.weights = np.full((len(self.members), len(self.labels)), 1 / len(self.members))
+        if held_out is not None:
+            scores = np.stack([m.log_odds(held_out.texts, held_out.contexts) for m in self.members])
+            self.weights = fit_weights(held_out.targets, scores)
+        self.info = {
+            "members": [{"kind": m.kind, **m.predictor.info} for m in self.members],
+            "weights": {name: self.weights[:, j].round(4).tolist() for j, name in enumerate(self.labels)},
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+        return self
+
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
+        """Return float32 (n, k) (see `Predictor.predict_proba`)."""
+        if self.weights is None:
+            raise ModelError("this ensemble model is not trained; call fit first")
+        scores = np.stack([member.log_odds(texts, contexts) for member in self.members])
+        return np.asarray(sigmoid((scores * self.weights[:, None, :]).sum(axis=0)), dtype=np.float32)
+
+    def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
+        """Return the most windows a member reads each text in (see `CountsWindows`)."""
+        predictors = [member.predictor for member in self.members]
+        counts = [p.count_windows(texts, contexts) for p in predictors if isinstance(p, CountsWindows)]
+        return [max(row) for row in zip(*counts, strict=True)] if counts else [1] * len(texts)
+
+    def save(self, folder: Path) -> None:
+        """Write each member to a folder of its own, and how they decide together."""
+        assert self.weights is not None  # noqa: S101 (for the type checker)
+        listed = []
+        for number, member in enumerate(self.members):
+            (folder / f"member-{number}").mkdir()
+            member.predictor.save(folder / f"member-{number}")
+            listed.append(
+                {
+                    "kind": member.kind,
+                    "options": member.options.model_dump(mode="json"),
+                    "calibration": member.calibration.to_json(self.labels.names),
+                    "weights": dict(zip(self.labels, self.weights[number].tolist(), strict=True)),
+                }
+            )
+        (folder / SETTINGS).write_text(json.dumps({"members": listed}, indent=2), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, labels: LabelSet, options: EnsembleOptions, *, seed: int) -> Self:
+        """Read back what `save` wrote.
+
+        Raises:
+            BundleError: When members and settings do not fit each other.
+        """
+        model = cls(labels, options, seed=seed)
+        listed = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["members"]
+        if len(listed) != len(options.members) or any(entry["kind"] == "ensemble" for entry in listed):
+            raise BundleError(
+                f"{folder / SETTINGS}: {len(listed)} members do not fit the {len(options.members)} asked for"
+            )
+        model.members = []
+        for number, entry in enumerate(listed):
+            own = _options_of(entry["kind"], entry["options"])
+            predictor = _class_of(entry["kind"]).load(folder / f"member-{number}", labels, own, seed=seed)
+            calibration = Calibration.from_json(entry["calibration"], labels.names)
+            model.members.append(Member(entry["kind"], own, predictor, calibration))
+        model.weights = np.array([[entry["weights"][name] for name in labels] for entry in listed])
+        return model
+
+
+def fit_weights(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return float64 (m, k): for each label the weights, of sum 1, with the lowest log loss, drawn towards equal ones.
+
+    Args:
+        targets: float32 (n, k): 1, 0 or NaN for unknown, which is left out. A label without both answers keeps equal
+            weights.
+        scores: float64 (m, n, k): the members' log-odds.
+    """
+    from scipy.optimize import minimize
+
+    m, _, k = scores.shape
+    weights = np.full((m, k), 1 / m)
+    for column in range(k):
+        known = ~np.isnan(targets[:, column])
+        y, z = targets[known, column], scores[:, known, column]
+        if not 0 < y.sum() < len(y):
+            continue
+
+        def cost(w: np.ndarray, y: np.ndarray = y, z: np.ndarray = z) -> float:
+            """Return the summed log loss and what the distance from equal weights costs."""
+            mixed = w @ z
+            return float((np.logaddexp(0, mixed) - y * mixed).sum() + PULL * ((w - 1 / m) ** 2).sum())
+
+        sums_to_one = {"type": "eq", "fun": lambda w: w.sum() - 1}
+        found = minimize(cost, weights[:, column], bounds=[(0, 1)] * m, constraints=[sums_to_one], method="SLSQP")
+        if found.success:
+            weights[:, column] = np.clip(found.x, 0, 1) / np.clip(found.x, 0, 1).sum()
+    return weights
+
+
+def _read_member(path: Path, labels: LabelSet) -> Member:
+    """Load a trained model's predictor and calibration from its bundle."""
+    try:
+        card = json.loads((path / "textclf.json").read_text(encoding="utf-8"))
+        kind, own = card["kind"], LabelSet.from_json(card["labels"])
+        calibration = Calibration.from_json(card["calibration"], own.names)
+        options = _options_of(kind, card["config"]["model"]["options"])
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ModelError(f"member {path} is no trained model that can be read ({fault})") from fault
+    if kind == "ensemble":
+        raise ModelError(f"member {path} is an ensemble itself; name its members instead")
+    if own.names != labels.names:
+        raise ModelError(f"member {path} has the labels {', '.join(own)}, not {', '.join(labels)}")
+    predictor = _class_of(kind).load(path / "model", labels, options, seed=int(card["config"]["seed"]))
+    predictor.info = card.get("training", {})
+    return Member(kind, options, predictor, calibration)
+
+
+def _class_of(kind: str) -> type[Trainable]:
+    from textclf.models.registry import get_kind
+
+    return get_kind(kind)
+
+
+def _options_of(kind: str, given: dict[str, Any]) -> Options:
+    """Return the validated options of a member's kind; faults come as one line for the config's list."""
+    from textclf.errors import ConfigError
+
+    try:
+        return _class_of(kind).options_type.model_validate(given)
+    except ConfigError as fault:
+        raise ValueError(str(fault)) from fault
+    except ValidationError as found:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found.errors(include_url=False))
+        raise ValueError(f"options of {kind}: {told}") from found
