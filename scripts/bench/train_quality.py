@@ -1,9 +1,11 @@
-"""Train the three kinds and score them on held-out articles, with the wall time and peak memory of each training.
+"""Train kinds, or variants of one config, and score them on held-out articles, with time and peak memory of each.
 
-    python scripts/bench/quality.py [--configs FILE ...] [--data FILE ...] [--seeds 13 ...] [--json FILE]
+    python scripts/bench/train_quality.py [--configs FILE ...] [--vary "NAME: KEY=VALUE ..." ...] [--data FILE ...]
+        [--seeds 13 ...] [--json FILE]
 
-Every training is a process of its own with an empty embedding cache. Prints Markdown: one table of costs, one of scores
-with 95% intervals over articles, and, for several seeds, one of means and standard deviations over seeds.
+With --vary, the first config is trained as it is and once more for each variant: an ablation table. Every training is a
+process of its own with an empty embedding cache. Prints Markdown: one table of costs, one of scores with 95% intervals
+over articles, and, for several seeds, one of means and standard deviations over seeds.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ ROOT = Path(__file__).parent.parent.parent
 SCORES = ("macro_f1", "macro_ap", "micro_f1", "false_alarm_rate")
 
 
-def train(config: Path, out: Path, seed: int) -> tuple[float, float]:
+def train(config: Path, out: Path, seed: int, settings: list[str]) -> tuple[float, float]:
     """Train in a process of its own; return wall seconds and peak memory in MiB."""
-    command = [sys.executable, "-m", "textclf", "train", str(config), "--out", str(out), "--set", f"seed={seed}"]
+    command = [sys.executable, "-m", "textclf", "train", str(config), "--out", str(out)]
+    command += [f"--set={setting}" for setting in (f"seed={seed}", *settings)]
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
         child = subprocess.Popen(command, env={**os.environ, "TEXTCLF_CACHE": cache}, stdout=subprocess.DEVNULL)
@@ -57,21 +60,26 @@ def main() -> None:
     kinds = [ROOT / "configs" / name for name in ("tfidf.yaml", "minilm_frozen.yaml", "minilm.yaml")]
     held_out = [ROOT / "data" / name for name in ("test.jsonl", "unseen.jsonl")]
     parser.add_argument("--configs", nargs="+", type=Path, default=kinds)
+    parser.add_argument("--vary", nargs="+", default=[], metavar="NAME: KEY=VALUE ...", help="of the first config")
     parser.add_argument("--data", nargs="+", type=Path, default=held_out, help="held-out labelled articles")
     parser.add_argument("--seeds", nargs="+", type=int, default=[13])
     parser.add_argument("--json", type=Path, help="also write every score here")
     given = parser.parse_args()
+    wanted = [(config.stem, config, []) for config in (given.configs[:1] if given.vary else given.configs)]
+    for variant in given.vary:
+        name, _, settings = variant.partition(":")
+        wanted.append((name.strip(), given.configs[0], settings.split()))
     runs = []
     with tempfile.TemporaryDirectory() as folder:
-        for config in given.configs:
+        for name, config, settings in wanted:
             for seed in given.seeds:
-                model = Path(folder) / f"{config.stem}-{seed}"
-                seconds, memory = train(config, model, seed)
+                model = Path(folder) / f"{len(runs)}"
+                seconds, memory = train(config, model, seed, settings)
                 scores = {data.stem: evaluate(model, data) for data in given.data}
                 size = sum(file.stat().st_size for file in model.rglob("*") if file.is_file()) / 2**20
                 cost = {"seconds": seconds, "peak_mib": memory, "size_mib": size}
-                runs.append({"config": config.stem, "seed": seed, **cost, "scores": scores})
-                print(f"trained {config.stem}, seed {seed}: {seconds:.0f} s", file=sys.stderr)
+                runs.append({"config": name, "seed": seed, **cost, "scores": scores})
+                print(f"trained {name}, seed {seed}: {seconds:.0f} s", file=sys.stderr)
     print("| model | seed | training, s | peak memory, MiB | size, MiB |\n| --- | --- | --- | --- | --- |")
     for run in runs:
         costs = f"{run['seconds']:.1f} | {run['peak_mib']:.0f} | {run['size_mib']:.1f}"
@@ -84,11 +92,11 @@ def main() -> None:
     if len(given.seeds) > 1:
         print("\n| data | model | macro_f1, mean (sd) over seeds | macro_ap |\n| --- | --- | --- | --- |")
         for data in given.data:
-            for config in given.configs:
-                of_seeds = [run["scores"][data.stem] for run in runs if run["config"] == config.stem]
-                columns = [[scores[name] for scores in of_seeds] for name in ("macro_f1", "macro_ap")]
+            for name, _, _ in wanted:
+                of_seeds = [run["scores"][data.stem] for run in runs if run["config"] == name]
+                columns = [[scores[metric] for scores in of_seeds] for metric in ("macro_f1", "macro_ap")]
                 cells = " | ".join(f"{statistics.mean(c):.3f} ({statistics.stdev(c):.3f})" for c in columns)
-                print(f"| {data.stem} | {config.stem} | {cells} |")
+                print(f"| {data.stem} | {name} | {cells} |")
     if given.json:
         given.json.write_text(json.dumps(runs, indent=2) + "\n", encoding="utf-8")
 
