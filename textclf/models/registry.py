@@ -10,6 +10,7 @@ from textclf.models.interface import Trainable
 KINDS = {
     "tfidf": "textclf.models.tfidf:Tfidf",
     "frozen_encoder": "textclf.models.frozen_encoder:FrozenEncoder",
+    "static": "textclf.models.static:Static",
     "finetuned": "textclf.models.finetuned:Finetuned",
 }
 
