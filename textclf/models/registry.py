@@ -11,6 +11,7 @@ KINDS = {
     "tfidf": "textclf.models.tfidf:Tfidf",
     "frozen_encoder": "textclf.models.frozen_encoder:FrozenEncoder",
     "static": "textclf.models.static:Static",
+    "zero_shot": "textclf.models.zero_shot:ZeroShot",
     "finetuned": "textclf.models.finetuned:Finetuned",
 }
 
