@@ -10,6 +10,17 @@ from tests.conftest import FILLER, WORDS
 TINY_OPTIONS: dict[str, dict[str, Any]] = {
     "tfidf": {"min_df": 1},
     "frozen_encoder": {"cache": False, "max_length": 64},
+    "static": {
+        "cache": False,
+        "dimensions": 24,
+        "hidden": 0,
+        "epochs": 30,
+        "learning_rate": 3e-3,
+        "embedding_rate": 1e-2,
+        "dropout": 0.1,
+        "token_dropout": 0.0,
+    },
+    "zero_shot": {"cache": False, "max_length": 64, "none": ["a teacher spoke of her garden"]},
     "finetuned": {
         "max_length": 64,
         "epochs": 12,
@@ -31,6 +42,18 @@ def options_of(kind: str, encoder: Path, **changes: Any) -> dict[str, Any]:
     if "members" in options:
         return {"members": [{"kind": m["kind"], "options": options_of(m["kind"], encoder)} for m in options["members"]]}
     return options if kind == "tfidf" else {**options, "encoder": str(encoder)}
+
+
+READS_ALONE = {
+    "tfidf": "a bag of words cannot tell a context's words from the text's",
+    "static": "nor can a mean over tokens",
+    "ensemble": "its member tfidf does not",
+    "zero_shot": "a description is matched with the paragraph's own words",
+}
+"""Kinds that read no context and say so, and why they do not."""
+
+UNTAUGHT = {"zero_shot": "it knows labels by their descriptions alone"}
+"""Kinds that targets teach nothing, and why; of them it is tested that no target changes anything."""
 
 
 def make_encoder(folder: Path, *, seed: int = 0) -> Path:

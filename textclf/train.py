@@ -135,7 +135,7 @@ def fit(
     Raises:
         DataError: When there is nothing to learn from, or too few articles for folds.
     """
-    never = check_trainable(labels, examples.targets)
+    never = check_trainable(labels, examples.targets) if get_kind(kind).taught else []
     if validation is not None and len(validation):
         held_out = validation
         predictor = get_kind(kind)(labels, options, seed=seed).fit(

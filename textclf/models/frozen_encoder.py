@@ -42,8 +42,8 @@ from textclf.models.windows import (
 TRUSTED_TYPES: tuple[str, ...] = ()  # scikit-learn's own types are enough for the head; nothing else is loaded
 
 
-class FrozenEncoderOptions(Options):
-    """Options of the `frozen_encoder` kind."""
+class EncoderOptions(Options):
+    """Which encoder gives sentence embeddings, and of what."""
 
     encoder: str = Field(MINILM, description="Hub name or folder.")
     max_length: int = Field(256, ge=8, description="Tokens read at a time.")
@@ -52,10 +52,15 @@ class FrozenEncoderOptions(Options):
         description="A longer text is read in windows: per label their highest probability, the mean, or the first's.",
     )
     overlap: int = Field(64, ge=0, description="Tokens neighbouring windows share; at most half of a window.")
-    C: float = Field(1.0, gt=0, description="Inverse strength of the L2 penalty.")
-    max_iter: int = Field(1_000, ge=1)
     cache: bool = Field(True, description="Keep embeddings on disk by content.")
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
+
+
+class FrozenEncoderOptions(EncoderOptions):
+    """Options of the `frozen_encoder` kind."""
+
+    C: float = Field(1.0, gt=0, description="Inverse strength of the L2 penalty.")
+    max_iter: int = Field(1_000, ge=1)
 
 
 class FrozenEncoder(Kind):
@@ -79,10 +84,7 @@ class FrozenEncoder(Kind):
     ) -> Self:
         """Learn from texts and targets (see `Trainable.fit`); `validation` is not needed and not used."""
         started = time.perf_counter()
-        folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
-        self._open(folder, new_pooler=True)
-        if self.options.cache:
-            self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
+        self.open_pretrained()
         tell_of_long_texts(self._tokenizer, texts, contexts)
         embeddings = self.embed(texts, contexts)
         self.head = fit_one_vs_rest(
@@ -100,9 +102,21 @@ class FrozenEncoder(Kind):
         for part in passes(texts):
             beside = None if contexts is None else contexts[part]
             rows, owners = windows_of(self._tokenizer, texts[part], beside, long_texts=how, overlap=overlap)
-            found = positive_probabilities(self.head, self._embed(rows))
+            found = positive_probabilities(self.head, self.embed_rows(rows))
             probabilities[part] = pool_windows(found, owners, how=how)
         return probabilities
+
+    def open_pretrained(self) -> None:
+        """Load the encoder the options name, with the cache of its embeddings if it is to have one."""
+        folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
+        self._open(folder, new_pooler=True)
+        if self.options.cache:
+            self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The opened encoder's tokenizer."""
+        return self._tokenizer
 
     def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
         """Return in how many windows each text is read (see `CountsWindows`)."""
@@ -111,9 +125,9 @@ class FrozenEncoder(Kind):
 
     def embed(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, d): the mean of each text's token vectors, of length 1 (of a long text's first window)."""
-        return self._embed(tokenize(self._tokenizer, texts, contexts))
+        return self.embed_rows(tokenize(self._tokenizer, texts, contexts))
 
-    def _embed(self, rows: Sequence[Row]) -> np.ndarray:
+    def embed_rows(self, rows: Sequence[Row]) -> np.ndarray:
         """Return float32 (rows, d): the mean of each row's token vectors, of length 1.
 
         A model that was trained in this process keeps them on disk by content; a loaded one does not, so that
@@ -134,12 +148,15 @@ class FrozenEncoder(Kind):
         """Write the encoder, its tokenizer and the head, so that the bundle needs no hub."""
         import skops.io
 
-        target = folder / "encoder"
-        target.mkdir()
-        with quiet():
-            self._encoder.save_pretrained(target)
-            self._tokenizer.save_pretrained(target)
+        self.save_encoder(folder / "encoder")
         skops.io.dump(self.head, folder / "head.skops")
+
+    def save_encoder(self, folder: Path) -> None:
+        """Write the encoder and its tokenizer into a new folder."""
+        folder.mkdir()
+        with quiet():
+            self._encoder.save_pretrained(folder)
+            self._tokenizer.save_pretrained(folder)
 
     @classmethod
     def load(cls, folder: Path, labels: LabelSet, options: FrozenEncoderOptions, *, seed: int) -> Self:

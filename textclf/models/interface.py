@@ -6,6 +6,7 @@ protocols, so a new kind is one file in this folder, one line in `registry.py` a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
@@ -13,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from textclf.errors import TextclfWarning
 from textclf.labels import LabelSet
 
 
@@ -62,6 +64,7 @@ class Trainable(Predictor, Protocol):
     """A predictor that learns from texts and can be stored in a folder."""
 
     options_type: ClassVar[type[Options]]
+    taught: ClassVar[bool]  # whether targets teach it anything
     info: dict[str, Any]  # what training has to tell: epochs, losses, seconds; JSON-ready
 
     def __init__(self, labels: LabelSet, options: Any, *, seed: int) -> None: ...
@@ -113,13 +116,15 @@ class CountsWindows(Protocol):
 
 
 class Kind:
-    """What every kind here begins with.
+    """What every kind here begins with. Where `taught` is False, targets teach it nothing, and it needs none.
 
     Args:
         labels: The labels, one output each.
         options: Of the kind's `options_type`.
         seed: For everything that draws.
     """
+
+    taught: ClassVar[bool] = True
 
     def __init__(self, labels: LabelSet, options: Any, *, seed: int) -> None:
         self.labels = labels
@@ -128,11 +133,22 @@ class Kind:
         self.info: dict[str, Any] = {}
 
 
+def warn_of_contexts(kind: str, contexts: Sequence[str] | None) -> None:
+    """Warn that a kind reads a paragraph alone, where there is any context it was to read."""
+    if contexts is not None and any(contexts):
+        warnings.warn(
+            f"the kind {kind} reads a paragraph alone; data.context changes nothing for it",
+            TextclfWarning,
+            stacklevel=3,
+        )
+
+
 def constant_columns(targets: np.ndarray) -> dict[int, float]:
     """Return the columns with nothing to learn from, and the probability to give instead.
 
-    A label with no known positive is never given, one with no known negative always.
+    A label with no known positive is never given, one with no known negative always. A target between 0 and 1, a
+    probability to be matched, is something of both.
     """
-    has_yes, has_no = (targets == 1).any(axis=0), (targets == 0).any(axis=0)
+    has_yes, has_no = (targets > 0).any(axis=0), (targets < 1).any(axis=0)
     never = dict.fromkeys(np.flatnonzero(~has_yes).tolist(), 1e-6)
     return {**never, **dict.fromkeys(np.flatnonzero(has_yes & ~has_no).tolist(), 1 - 1e-6)}

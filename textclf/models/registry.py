@@ -10,6 +10,8 @@ from textclf.models.interface import Trainable
 KINDS = {
     "tfidf": "textclf.models.tfidf:Tfidf",
     "frozen_encoder": "textclf.models.frozen_encoder:FrozenEncoder",
+    "static": "textclf.models.static:Static",
+    "zero_shot": "textclf.models.zero_shot:ZeroShot",
     "finetuned": "textclf.models.finetuned:Finetuned",
     "ensemble": "textclf.models.ensemble:Ensemble",
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,9 +15,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field, field_validator
 
-from textclf.errors import BundleError, ModelError, TextclfWarning
+from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.interface import Kind, Options, Validation
+from textclf.models.interface import Kind, Options, Validation, warn_of_contexts
 from textclf.models.linear import assemble, fit_one_vs_rest, make_binary, positive_probabilities
 
 
@@ -67,12 +66,7 @@ class Tfidf(Kind):
         """
         from sklearn.pipeline import Pipeline
 
-        if contexts is not None and any(contexts):
-            warnings.warn(
-                "the kind tfidf reads a paragraph alone; data.context changes nothing for it",
-                TextclfWarning,
-                stacklevel=2,
-            )
+        warn_of_contexts("tfidf", contexts)
         started = time.perf_counter()
         features = self._features()
         try:

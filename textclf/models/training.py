@@ -17,7 +17,7 @@ from textclf.models.augment import augment
 from textclf.models.batching import shuffled_batches, token_batches
 from textclf.models.checkpoints import StoppedError, current_checkpoints
 from textclf.models.epoch_hook import report_epoch
-from textclf.models.interface import HeldOut
+from textclf.models.interface import HeldOut, Predictor
 from textclf.models.losses import agreement, make_loss
 from textclf.models.optimizing import Average, Steps
 from textclf.models.packed import Dropout, Packed, can_pack, head_inputs, last_layer, linear
@@ -332,9 +332,9 @@ def use_bf16(precision: str, device: str) -> bool:
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
-def validation_scores(finetuned: Finetuned, held_out: HeldOut) -> dict[str, float]:
+def validation_scores(predictor: Predictor, held_out: HeldOut) -> dict[str, float]:
     """Return macro-F1, at the one threshold best for all labels, and macro average precision."""
-    targets, probabilities = held_out.targets, finetuned.predict_proba(held_out.texts, held_out.contexts)
+    targets, probabilities = held_out.targets, predictor.predict_proba(held_out.texts, held_out.contexts)
     threshold = best_common_threshold(targets, probabilities)
     scored = Scored(targets, probabilities, decide(probabilities, np.full(targets.shape[1], threshold)))
     return {
