@@ -10,6 +10,14 @@ from tests.conftest import FILLER, WORDS
 TINY_OPTIONS: dict[str, dict[str, Any]] = {
     "tfidf": {"min_df": 1},
     "frozen_encoder": {"cache": False, "max_length": 64},
+    "setfit": {
+        "max_length": 64,
+        "epochs": 2,
+        "pairs_per_text": 12,
+        "batch_size": 16,
+        "learning_rate": 2e-3,
+        "precision": "float32",
+    },
     "finetuned": {
         "max_length": 64,
         "epochs": 12,

@@ -1,4 +1,4 @@
-"""Sentence embeddings of an encoder that stays as it is, and one-vs-rest logistic regression on top."""
+"""Sentence embeddings and one-vs-rest logistic regression on top; the encoder stays as it is, or is tuned first."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ from textclf.models.windows import (
 TRUSTED_TYPES: tuple[str, ...] = ()  # scikit-learn's own types are enough for the head; nothing else is loaded
 
 
-class FrozenEncoderOptions(Options):
-    """Options of the `frozen_encoder` kind."""
+class SentenceOptions(Options):
+    """Options of every kind that puts a head on sentence embeddings."""
 
     encoder: str = Field(MINILM, description="Hub name or folder.")
     max_length: int = Field(256, ge=8, description="Tokens read at a time.")
@@ -54,16 +54,22 @@ class FrozenEncoderOptions(Options):
     overlap: int = Field(64, ge=0, description="Tokens neighbouring windows share; at most half of a window.")
     C: float = Field(1.0, gt=0, description="Inverse strength of the L2 penalty.")
     max_iter: int = Field(1_000, ge=1)
-    cache: bool = Field(True, description="Keep embeddings on disk by content.")
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
 
 
-class FrozenEncoder(Kind):
-    """Mean-pooled, length-normalised embeddings and one logistic regression per label, class-balanced."""
+class FrozenEncoderOptions(SentenceOptions):
+    """Options of the `frozen_encoder` kind."""
 
-    options_type: ClassVar[type[Options]] = FrozenEncoderOptions
+    cache: bool = Field(True, description="Keep embeddings on disk by content.")
 
-    options: FrozenEncoderOptions
+
+class SentenceKind(Kind):
+    """Mean-pooled, length-normalised embeddings and one logistic regression per label, class-balanced.
+
+    A kind of its own says in `_prepare` what is done to the opened encoder before its embeddings are taken.
+    """
+
+    options: SentenceOptions
     head: Any = None
     _encoder: Any = None
     _tokenizer: Any = None
@@ -81,20 +87,20 @@ class FrozenEncoder(Kind):
         started = time.perf_counter()
         folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
         self._open(folder, new_pooler=True)
-        if self.options.cache:
-            self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
         tell_of_long_texts(self._tokenizer, texts, contexts)
+        told = self._prepare(folder, texts, targets, contexts)
         embeddings = self.embed(texts, contexts)
         self.head = fit_one_vs_rest(
             embeddings, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed
         )
-        self.info = {"width": int(embeddings.shape[1]), "seconds": round(time.perf_counter() - started, 3)}
+        seconds = round(time.perf_counter() - started, 3)
+        self.info = {"width": int(embeddings.shape[1]), **told, "seconds": seconds}
         return self
 
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k) (see `Predictor.predict_proba`)."""
         if self.head is None:
-            raise ModelError("this frozen_encoder model is not trained; call fit first")
+            raise ModelError("this model of sentence embeddings is not trained; call fit first")
         how, overlap = self.options.long_texts, self.options.overlap
         probabilities = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
         for part in passes(texts):
@@ -142,7 +148,7 @@ class FrozenEncoder(Kind):
         skops.io.dump(self.head, folder / "head.skops")
 
     @classmethod
-    def load(cls, folder: Path, labels: LabelSet, options: FrozenEncoderOptions, *, seed: int) -> Self:
+    def load(cls, folder: Path, labels: LabelSet, options: SentenceOptions, *, seed: int) -> Self:
         """Read encoder and head back; the head may hold scikit-learn's own types only.
 
         Raises:
@@ -171,12 +177,33 @@ class FrozenEncoder(Kind):
         self._encoder.eval().to(pick_device())
         self._tokenizer = load_tokenizer(folder, max_length=most_tokens(self._encoder, wanted=self.options.max_length))
 
+    def _prepare(
+        self, folder: Path, texts: Sequence[str], targets: np.ndarray, contexts: Sequence[str] | None
+    ) -> dict[str, Any]:
+        """Make the opened encoder of a folder ready to embed; return what there is to tell of it."""
+        return {}
+
+    def _compute(self, rows: list[Row]) -> np.ndarray:
+        return embed(self._encoder, self._tokenizer, rows)
+
+
+class FrozenEncoder(SentenceKind):
+    """Embeddings of an encoder that stays as it is, kept on disk by content."""
+
+    options_type: ClassVar[type[Options]] = FrozenEncoderOptions
+
+    options: FrozenEncoderOptions
+
+    def _prepare(
+        self, folder: Path, texts: Sequence[str], targets: np.ndarray, contexts: Sequence[str] | None
+    ) -> dict[str, Any]:
+        if self.options.cache:
+            self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
+        return {}
+
     def _fingerprint(self, folder: Path) -> str:
         """Return a name that differs whenever the embedding of a row of tokens would: by weights and config."""
         described = [file for pattern in ("*.json", "*.txt", "*.model") for file in sorted(folder.glob(pattern))]
         parts = [f"{file.name}:{sha256_of(file)}" for file in [*weight_files(folder), *described]]
         parts.append("mean-normalised, by tokens")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-    def _compute(self, rows: list[Row]) -> np.ndarray:
-        return embed(self._encoder, self._tokenizer, rows)

@@ -10,6 +10,7 @@ from textclf.models.interface import Trainable
 KINDS = {
     "tfidf": "textclf.models.tfidf:Tfidf",
     "frozen_encoder": "textclf.models.frozen_encoder:FrozenEncoder",
+    "setfit": "textclf.models.setfit:Setfit",
     "finetuned": "textclf.models.finetuned:Finetuned",
     "ensemble": "textclf.models.ensemble:Ensemble",
 }
