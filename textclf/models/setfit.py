@@ -30,9 +30,9 @@ TEMPERATURE = 0.1  # of the supervised contrastive loss
 class SetfitOptions(SentenceOptions):
     """Options of the `setfit` kind."""
 
-    loss: Literal["cosine", "supcon"] = Field(
-        "cosine",
-        description="Each pair's cosine is to be its likeness, or every text is to find its like in the batch.",
+    loss: Literal["supcon", "cosine"] = Field(
+        "supcon",
+        description="Every text is to find its like in the batch, or each pair's cosine is to be its likeness.",
     )
     pairs_per_text: float = Field(8.0, gt=0, description="Pairs drawn in an epoch, per training text.")
     most_pairs: int = Field(4_000, ge=1, description="Pairs drawn in an epoch at most, however many texts there are.")
