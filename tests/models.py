@@ -21,6 +21,14 @@ TINY_OPTIONS: dict[str, dict[str, Any]] = {
         "token_dropout": 0.0,
     },
     "zero_shot": {"cache": False, "max_length": 64, "none": ["a teacher spoke of her garden"]},
+    "setfit": {
+        "max_length": 64,
+        "epochs": 2,
+        "pairs_per_text": 12,
+        "batch_size": 16,
+        "learning_rate": 2e-3,
+        "precision": "float32",
+    },
     "finetuned": {
         "max_length": 64,
         "epochs": 12,

@@ -29,8 +29,15 @@ def embed(encoder: Any, tokenizer: Any, rows: Sequence[Row], *, bf16: bool = Fal
     with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         for batch in track(batches, what="embedding"):
             inputs = tokenizer.pad([rows[i] for i in batch], return_tensors="pt").to(device)
-            hidden = encoder(**inputs).last_hidden_state.float()
-            mask = inputs["attention_mask"].unsqueeze(-1).float()
-            mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-            embeddings[batch] = torch.nn.functional.normalize(mean).cpu().numpy()
+            embeddings[batch] = pooled(encoder, inputs).cpu().numpy()
     return embeddings
+
+
+def pooled(encoder: Any, inputs: Any) -> Any:
+    """Return a tensor (n, d), with its gradient: the mean of each padded row's last hidden states, of length 1."""
+    import torch
+
+    hidden = encoder(**inputs).last_hidden_state.float()
+    mask = inputs["attention_mask"].unsqueeze(-1).float()
+    mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+    return torch.nn.functional.normalize(mean)

@@ -1,4 +1,4 @@
-"""Sentence embeddings of an encoder that stays as it is, and one-vs-rest logistic regression on top."""
+"""Sentence embeddings and one-vs-rest logistic regression on top; the encoder stays as it is, or is tuned first."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from textclf.models.windows import (
 TRUSTED_TYPES: tuple[str, ...] = ()  # scikit-learn's own types are enough for the head; nothing else is loaded
 
 
-class EncoderOptions(Options):
+class SentenceOptions(Options):
     """Which encoder gives sentence embeddings, and of what."""
 
     encoder: str = Field(MINILM, description="Hub name or folder.")
@@ -52,8 +52,13 @@ class EncoderOptions(Options):
         description="A longer text is read in windows: per label their highest probability, the mean, or the first's.",
     )
     overlap: int = Field(64, ge=0, description="Tokens neighbouring windows share; at most half of a window.")
-    cache: bool = Field(True, description="Keep embeddings on disk by content.")
     allow_bin: bool = Field(False, description="Read pytorch_model.bin where there is no safetensors.")
+
+
+class EncoderOptions(SentenceOptions):
+    """The same, of an encoder that stays as it is."""
+
+    cache: bool = Field(True, description="Keep embeddings on disk by content.")
 
 
 class FrozenEncoderOptions(EncoderOptions):
@@ -86,17 +91,19 @@ class FrozenEncoder(Kind):
         started = time.perf_counter()
         self.open_pretrained()
         tell_of_long_texts(self._tokenizer, texts, contexts)
+        told = self.prepare(texts, targets, contexts)
         embeddings = self.embed(texts, contexts)
         self.head = fit_one_vs_rest(
             embeddings, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed
         )
-        self.info = {"width": int(embeddings.shape[1]), "seconds": round(time.perf_counter() - started, 3)}
+        seconds = round(time.perf_counter() - started, 3)
+        self.info = {"width": int(embeddings.shape[1]), **told, "seconds": seconds}
         return self
 
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k) (see `Predictor.predict_proba`)."""
         if self.head is None:
-            raise ModelError("this frozen_encoder model is not trained; call fit first")
+            raise ModelError("this model of sentence embeddings is not trained; call fit first")
         how, overlap = self.options.long_texts, self.options.overlap
         probabilities = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
         for part in passes(texts):
@@ -110,8 +117,12 @@ class FrozenEncoder(Kind):
         """Load the encoder the options name, with the cache of its embeddings if it is to have one."""
         folder = find_encoder(self.options.encoder, allow_bin=self.options.allow_bin)
         self._open(folder, new_pooler=True)
-        if self.options.cache:
+        if isinstance(self.options, EncoderOptions) and self.options.cache:
             self._cache = EmbeddingCache(self._fingerprint(folder), width=self._encoder.config.hidden_size)
+
+    def prepare(self, texts: Sequence[str], targets: np.ndarray, contexts: Sequence[str] | None) -> dict[str, Any]:
+        """Make the opened encoder ready to embed, in kinds that tune it; return what there is to tell of it."""
+        return {}
 
     @property
     def tokenizer(self) -> Any:

@@ -12,6 +12,7 @@ KINDS = {
     "frozen_encoder": "textclf.models.frozen_encoder:FrozenEncoder",
     "static": "textclf.models.static:Static",
     "zero_shot": "textclf.models.zero_shot:ZeroShot",
+    "setfit": "textclf.models.setfit:Setfit",
     "finetuned": "textclf.models.finetuned:Finetuned",
     "ensemble": "textclf.models.ensemble:Ensemble",
 }
