@@ -98,9 +98,9 @@ def test_a_cross_encoder_is_asked_what_a_paragraph_entails(encoder: Path, nli: P
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    model, texts = fit(encoder, nli=str(nli)), [*TRAINING.texts[:5], "word " * 200, ""]
+    model, texts = fit(encoder, nli=str(nli), max_length=128), [*TRAINING.texts[:5], "word " * 200, ""]
     p = model.predict_proba(texts)
-    plain, tokenizer = AutoModelForSequenceClassification.from_pretrained(nli), load_tokenizer(nli, max_length=64)
+    plain, tokenizer = AutoModelForSequenceClassification.from_pretrained(nli), load_tokenizer(nli, max_length=128)
     with torch.no_grad():
         for row, text in zip(p[:5], texts, strict=False):
             for found, words in zip(row, WORDS.values(), strict=True):
