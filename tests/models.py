@@ -55,7 +55,6 @@ def options_of(kind: str, encoder: Path, **changes: Any) -> dict[str, Any]:
 READS_ALONE = {
     "tfidf": "a bag of words cannot tell a context's words from the text's",
     "static": "nor can a mean over tokens",
-    "ensemble": "its member tfidf does not",
     "zero_shot": "a description is matched with the paragraph's own words",
 }
 """Kinds that read no context and say so, and why they do not."""

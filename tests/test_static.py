@@ -55,7 +55,7 @@ def test_predicting_imports_neither_torch_nor_transformers(encoder: Path, saved:
         "from textclf.labels import LabelSet\n"
         "from textclf.models.registry import get_kind\n"
         "kind = get_kind('static')\n"
-        "options = kind.options_type.model_validate({'dimensions': 24})\n"
+        "options = kind.options_type.model_validate({'dimensions': 24, 'hidden': 0})\n"
         f"model = kind.load(Path({str(saved)!r}), LabelSet.of({LABELS}), options, seed=0)\n"
         "print(model.predict_proba(['shells fell near the bridge']).argmax())\n"
         "print(sorted({'torch', 'transformers', 'sklearn', 'scipy', 'skops'} & set(sys.modules)))"
