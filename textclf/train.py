@@ -90,6 +90,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     card = {
         "config": config.to_json(),
         "data": describe_data(training, validation, context=config.data.context),
+        "shares": describe_shares(config.labels, fitted.held_out.targets),
         "training": getattr(fitted.model.predictor, "info", {}),
         "validation_scores": {
             "fitted_on": "validation articles" if validation else f"{config.thresholds.folds} article folds",
@@ -290,6 +291,15 @@ def describe_data(
         }
         described[name]["article_ids"] = sorted(article.article_id for article in articles)
     return described
+
+
+def describe_shares(labels: LabelSet, targets: np.ndarray) -> dict[str, dict[str, int]]:
+    """Return how often each label stands in the paragraphs that calibration was fitted on, of those where it is known.
+
+    Calibrated probabilities hold at this share; `textclf.adapt` starts from it.
+    """
+    positives, known = (targets == 1).sum(axis=0), (~np.isnan(targets)).sum(axis=0)
+    return {name: {"positives": int(positives[j]), "known": int(known[j])} for j, name in enumerate(labels)}
 
 
 def is_trained(config: Config) -> bool:
