@@ -21,7 +21,16 @@ from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, DataError, TextclfWarning
 from textclf.files import check_writable, sha256_of
 from textclf.labeller import STREAM_WINDOW, Labeller, shift_labeller
-from textclf.priors import estimate_share, known_share, refit_threshold, shift_from_labels, spread_of
+from textclf.priors import (
+    MISFIT,
+    ShareEstimate,
+    estimate_share,
+    known_share,
+    misfit,
+    refit_threshold,
+    shift_from_labels,
+    spread_of,
+)
 from textclf.progress import log_skipped, track
 from textclf.records import Article, Examples, Passage
 from textclf.thresholds import NEVER, fit_thresholds
@@ -46,7 +55,7 @@ class LabelChange:
         old_threshold: Its threshold before.
         new_threshold: Its threshold now.
         reason: Why it was kept as it was; "" where it changed.
-        at_edge: The estimate is as good as 0 or 1.
+        at_edge: The share may be as good as 0 or 1.
     """
 
     old_share: float
@@ -183,12 +192,14 @@ def _adapt(
     path = Path(out)
     check_replaceable(path)
     model = load_bundle(source)
-    shares = held_shares(model)
+    shares = held_shares(model, with_scores=method == "unlabelled")
     check_writable(path)
     fingerprint = sha256_of(Path(source) / MANIFEST)
     target = read(model)
     check_target(model, target)
     changes = find_changes(model, target, shares, n_resamples=n_resamples, seed=seed)
+    if all(change.reason for change in changes):
+        warnings.warn("no label changed; the adapted model decides as the old one", TextclfWarning, stacklevel=3)
     shifted = shift_labeller(model, np.array([change.shift for change in changes]))
     adapted = replace(shifted, thresholds=np.array([change.new_threshold for change in changes]))
     named = dict(zip(model.labels, changes, strict=True))
@@ -270,11 +281,21 @@ def check_target(model: Labeller, target: Target) -> None:
 
 @dataclass(frozen=True)
 class HeldShare:
-    """How often a label stood where calibration was fitted: its share, and the counts behind it."""
+    """How often a label stood where calibration was fitted, and how paragraphs were scored there.
+
+    Attributes:
+        share: Its share, at which its probabilities hold.
+        positives: Paragraphs that carried it.
+        known: Paragraphs where it was known.
+        yes: Quantiles of the calibrated log-odds of paragraphs that carried it; empty where the card has none.
+        no: Quantiles of those that did not.
+    """
 
     share: float
     positives: int
     known: int
+    yes: tuple[float, ...] = ()
+    no: tuple[float, ...] = ()
 
     @property
     def spread(self) -> float:
@@ -282,13 +303,17 @@ class HeldShare:
         return spread_of(self.positives, self.known - self.positives)
 
 
-def held_shares(model: Labeller) -> list[HeldShare]:
+def held_shares(model: Labeller, *, with_scores: bool = False) -> list[HeldShare]:
     """Return the share that each label's probabilities hold at, as the model's card tells it.
 
     Bundles from before cards told it have the support of their validation scores.
 
+    Args:
+        model: The model.
+        with_scores: The spread of scores is needed too, which those older bundles lack.
+
     Raises:
-        BundleError: When the card tells neither.
+        BundleError: When the card does not tell.
     """
     shares, scores = model.card.get("shares"), model.card.get("validation_scores", {})
     found = []
@@ -297,14 +322,18 @@ def held_shares(model: Labeller) -> list[HeldShare]:
             if shares is not None:
                 positives, known = int(shares[name]["positives"]), int(shares[name]["known"])
                 share = float(shares[name].get("share", positives / known if known else np.nan))
+                yes, no = (tuple(map(float, shares[name][key])) for key in ("yes_scores", "no_scores"))
+            elif with_scores:
+                raise KeyError("shares")
             else:
                 positives, known = int(scores["per_label"][name]["support"]), int(scores["n_paragraphs"])
                 share = positives / known if known else np.nan
-            found.append(HeldShare(share, positives, known))
+                yes, no = (), ()
+            found.append(HeldShare(share, positives, known, yes, no))
     except (KeyError, TypeError, ValueError) as fault:
         raise BundleError(
-            f"the model at {model.path} does not tell how often its labels stood in the text it was fitted on "
-            f"({type(fault).__name__}: {fault}); train it again, and adapt that"
+            f"the model at {model.path} does not tell how often its labels stood in the text it was fitted on, or how "
+            f"that was scored ({type(fault).__name__}: {fault}); train it again and adapt that, or give --labelled"
         ) from fault
     return found
 
@@ -373,9 +402,24 @@ def _from_text(
         n_resamples=n_resamples,
         seed=seed,
     )
-    new = refit_threshold(sigmoid(log_odds(p) + found.shift), old) if cautious else old
-    edge = min(found.value, 1 - found.value) * len(p) < 1
-    return LabelChange(held.share, found.value, *found.interval, found.taken, found.shift, old, new, at_edge=edge)
+    edge = _at_edge(found, len(p))
+    if not cautious:
+        return LabelChange(held.share, found.value, *found.interval, found.taken, found.shift, old, old, "", edge)
+    counts = {"positives": held.positives, "negatives": held.known - held.positives}
+    if edge:
+        reason = "going by its scores, none of the target may carry it, or all: too little to go by"
+    elif misfit(p, np.array(held.yes), np.array(held.no), share=found.value, **counts) > MISFIT:
+        reason = "its scores are spread as no share of it explains: the text is of another kind. Give --labelled"
+    if reason:
+        return LabelChange(held.share, found.value, *found.interval, held.share, 0.0, old, old, reason, edge)
+    new = refit_threshold(sigmoid(log_odds(p) + found.shift), old)
+    return LabelChange(held.share, found.value, *found.interval, found.taken, found.shift, old, new)
+
+
+def _at_edge(found: ShareEstimate, n: int) -> bool:
+    """Tell whether an estimate, or an end of its interval, leaves less than half of one of n paragraphs."""
+    ends = [end for end in (found.value, *found.interval) if not np.isnan(end)]
+    return min(ends) * n < 0.5 or (1 - max(ends)) * n < 0.5
 
 
 def _from_labels(
@@ -451,6 +495,8 @@ def _card(
         held[name] = {
             "positives": share.positives + int((counted == 1).sum()),
             "known": share.known + int((~np.isnan(counted)).sum()),
+            "yes_scores": [round(score + changes[name].shift, 4) for score in share.yes],
+            "no_scores": [round(score + changes[name].shift, 4) for score in share.no],
         }
         if not np.isnan(changes[name].new_share):
             held[name]["share"] = changes[name].new_share

@@ -72,11 +72,10 @@ def show_adaptation(result: Adaptation) -> None:
     screen.print(shown)
     for name, change in result.changes.items():
         if change.reason:
-            screen.print(Text(f"{name} was kept: {change.reason}"), soft_wrap=True)
-        if change.at_edge:
-            edge = "none" if change.estimated_share < 0.5 else "all"
-            note = f"note: {name}: {edge} of the target seems to carry it; too little is known to take that as it is"
-            screen.print(Text(note, style="yellow"), soft_wrap=True)
+            screen.print(Text(f"{name} was kept as it was: {change.reason}", style="yellow"), soft_wrap=True)
+        if change.at_edge and not change.reason:
+            edge = "no paragraph" if change.estimated_share < 0.5 else "every paragraph"
+            screen.print(Text(f"note: {edge} of the target carries {name}", style="yellow"), soft_wrap=True)
     screen.print(Text(f"saved {result.path}"), soft_wrap=True)
 
 
