@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parent.parent / "textclf"
 FLOORS = [
     {"errors", "files", "labels", "progress", "records", "version", "yamlfile"},
     {"articles", "datasets", "perturb"},
-    {"calibration", "intervals", "metrics", "models", "splits", "thresholds"},
+    {"calibration", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
     {"bundle", "config", "labeller"},
-    {"adjudication", "agreement", "classifier", "compare", "evaluate", "predict", "robustness", "train"},
+    {"adapt", "adjudication", "agreement", "classifier", "compare", "evaluate", "predict", "robustness", "train"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

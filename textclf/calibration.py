@@ -7,7 +7,7 @@ Two maps are known. Platt scaling (Platt 1999) is a line in log-odds and needs l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -40,12 +40,14 @@ class LabelMap:
         slope: Of Platt scaling, in log-odds.
         intercept: Of Platt scaling, in log-odds.
         knots: Of isotonic regression: probabilities before and after, joined by straight lines.
+        shift: Added to the log-odds that isotonic regression gives; Platt scaling has its intercept for that.
     """
 
     method: str = "none"
     slope: float = 1.0
     intercept: float = 0.0
     knots: tuple[tuple[float, float], ...] = ()
+    shift: float = 0.0
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
         """Return calibrated float32 probabilities."""
@@ -54,7 +56,17 @@ class LabelMap:
         elif self.method == "isotonic":
             before, after = zip(*self.knots, strict=True)
             probabilities = np.interp(probabilities, before, after)
+            if self.shift:
+                probabilities = sigmoid(log_odds(probabilities) + self.shift)
         return np.asarray(probabilities, dtype=np.float32)
+
+    def shifted(self, by: float) -> LabelMap:
+        """Return this map followed by a shift in log-odds; by 0 it stays as it is."""
+        if by == 0:
+            return self
+        if self.method == "isotonic":
+            return replace(self, shift=self.shift + by)
+        return replace(self, method="platt", intercept=self.intercept + by)
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,8 @@ class Calibration:
                 labels[name] |= {"slope": label_map.slope, "intercept": label_map.intercept}
             elif label_map.method == "isotonic":
                 labels[name] |= {"knots": [list(knot) for knot in label_map.knots]}
+            if label_map.shift:
+                labels[name] |= {"shift": label_map.shift}
         return {"in_weights": self.in_weights, "labels": labels}
 
     @classmethod

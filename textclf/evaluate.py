@@ -261,8 +261,13 @@ def summarise(
 
 
 def known_articles(model: Labeller, examples: Examples, split: str) -> list[str]:
-    """Return the ids of articles that the model's bundle says were in its ``"train"`` or ``"validation"`` split."""
+    """Return the ids of articles that the model's bundle says were in its ``"train"`` or ``"validation"`` split.
+
+    Labelled articles that a model was adapted to count as validation articles: its thresholds were fitted on them.
+    """
     known = set(model.card.get("data", {}).get(split, {}).get("article_ids", []))
+    if split == "validation":
+        known.update(*(step["target"].get("article_ids", ()) for step in model.card.get("adaptations", ())))
     return [article_id for article_id in examples.article_ids if article_id in known]
 
 

@@ -133,6 +133,21 @@ class Labeller:
                 )
 
 
+def shift_labeller(model: Labeller, shifts: np.ndarray) -> Labeller:
+    """Return a labeller whose calibrated log-odds are shifted, with the thresholds it had.
+
+    Where calibration is in the predictor's weights the shift goes there too, so the predictor itself is changed.
+
+    Args:
+        model: The labeller.
+        shifts: (k,): what to add to the log-odds of each label; 0 leaves a label exactly as it is.
+    """
+    maps = tuple(m.shifted(float(by)) for m, by in zip(model.calibration.maps, shifts, strict=True))
+    if model.calibration.in_weights and isinstance(model.predictor, TakesCalibration):
+        model.predictor.scale_logits(np.ones(len(maps)), np.asarray(shifts, dtype=np.float64))
+    return replace(model, calibration=replace(model.calibration, maps=maps))
+
+
 def as_texts(given: Sequence[str], *, what: str) -> list[str]:
     """Return texts (or contexts) as a list.
 

@@ -31,6 +31,7 @@ def fit_thresholds(
     groups: np.ndarray,
     *,
     shrinkage: float = 100.0,
+    towards: np.ndarray | None = None,
     n_resamples: int = 200,
     seed: int = 0,
 ) -> np.ndarray:
@@ -42,17 +43,19 @@ def fit_thresholds(
         groups: (n,): the article of each row.
         shrinkage: The number of positives at which a label's own threshold and the pooled one weigh the same;
             0 trusts every label's own, infinity gives all labels the pooled one.
+        towards: float64 (k,), each between 0 and 1: thresholds to draw towards in place of the pooled one.
         n_resamples: Article resamples that F1 is averaged over.
         seed: Fixes the resamples.
 
     Returns:
-        float64 (k,). A label with no positive gets the pooled threshold; with no positive at all, 0.5.
+        float64 (k,). A label with no positive gets the pooled threshold, or the one of `towards`; with no positive
+        at all, 0.5.
     """
     k = targets.shape[1]
     support = (targets == 1).sum(axis=0)
     fitted = np.flatnonzero(support > 0)
     if not len(fitted):
-        return np.full(k, DEFAULT)
+        return np.full(k, DEFAULT) if towards is None else np.array(towards, dtype=np.float64)
     curves = np.zeros((len(fitted), len(GRID)))
     drawn = np.zeros(len(fitted))  # resamples that hold a positive of the label; in the others it has no F1
     for weights in article_weights(groups, n_resamples=n_resamples, seed=seed):
@@ -61,11 +64,11 @@ def fit_thresholds(
             drawn[row] += has_positive.sum()
             curves[row] += _f1_curve(targets[:, column], probabilities[:, column], weights[has_positive]).sum(axis=0)
     curves /= np.maximum(drawn, 1)[:, None]
-    common = _best(curves.mean(axis=0), slack=SLACK)
+    common = np.full(k, _best(curves.mean(axis=0), slack=SLACK)) if towards is None else log_odds(towards)
     own = np.array([_best(curve, slack=SLACK) for curve in curves])
     trust = support[fitted] / (support[fitted] + shrinkage) if np.isfinite(shrinkage) else np.zeros(len(fitted))
-    thresholds = np.full(k, common)
-    thresholds[fitted] = trust * own + (1 - trust) * common
+    thresholds = common.copy()
+    thresholds[fitted] = trust * own + (1 - trust) * common[fitted]
     return sigmoid(thresholds)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from textclf.bundle import CARD, check_replaceable, load_bundle, save_bundle
+from textclf.calibration import log_odds
 from textclf.config import Config, ThresholdSettings
 from textclf.datasets import Checked, check_labelled, shared_articles
 from textclf.datasets.raw import raise_faults
@@ -91,6 +92,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     card = {
         "config": config.to_json(),
         "data": describe_data(training, validation, context=config.data.context),
+        "shares": describe_shares(config.labels, fitted.scored),
         "training": getattr(fitted.model.predictor, "info", {}),
         "validation_scores": {
             "fitted_on": "validation articles" if validation else f"{config.thresholds.folds} article folds",
@@ -291,6 +293,31 @@ def describe_data(
         }
         described[name]["article_ids"] = sorted(article.article_id for article in articles)
     return described
+
+
+def describe_shares(labels: LabelSet, scored: Scored) -> dict[str, dict[str, Any]]:
+    """Return how often each label stands in the paragraphs that calibration was fitted on, and how those were scored.
+
+    Calibrated probabilities hold at this share; `textclf.adapt` starts from it. `yes_scores` and `no_scores` are
+    quantiles of the calibrated log-odds of paragraphs with the label and without it, by which it tells whether a text
+    is a mix of the same two kinds.
+    """
+    described = {}
+    for j, name in enumerate(labels):
+        y, scores = scored.targets[:, j], log_odds(scored.probabilities[:, j])
+        described[name] = {
+            "positives": int((y == 1).sum()),
+            "known": int((~np.isnan(y)).sum()),
+            "yes_scores": _quantiles(scores[y == 1]),
+            "no_scores": _quantiles(scores[y == 0]),
+        }
+    return described
+
+
+def _quantiles(scores: np.ndarray, *, most: int = 50) -> list[float]:
+    """Return so many quantiles of scores, evenly spread, or all of them where there are fewer."""
+    n = min(most, len(scores))
+    return [round(float(q), 2) for q in np.quantile(scores, (np.arange(n) + 0.5) / n)] if n else []
 
 
 def is_trained(config: Config) -> bool:
