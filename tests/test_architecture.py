@@ -14,7 +14,18 @@ FLOORS = [
     {"articles", "datasets", "perturb"},
     {"calibration", "intervals", "metrics", "models", "splits", "thresholds"},
     {"bundle", "config", "labeller", "search_space"},
-    {"adjudication", "agreement", "classifier", "compare", "evaluate", "predict", "robustness", "study", "train", "tune"},
+    {
+        "adjudication",
+        "agreement",
+        "classifier",
+        "compare",
+        "evaluate",
+        "predict",
+        "robustness",
+        "study",
+        "train",
+        "tune",
+    },
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

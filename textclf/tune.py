@@ -32,9 +32,10 @@ from textclf.study.trials import (
     Trial,
     best_first,
     count_taken,
+    fail_dead,
     is_surplus,
     list_trials,
-    recover,
+    queue_again,
     this_worker,
 )
 from textclf.train import describe_data, fit, read_splits
@@ -224,30 +225,32 @@ def _run_trials(study: Any, objective: Objective, *, timeout: float | None) -> N
 
     def begun() -> Iterator[None]:
         while timeout is None or time.monotonic() - started < timeout:
-            if again := recover(study):
-                log.info("%d trial(s) were cut off and will be run again", again)
+            fail_dead(study)
             if count_taken(study) >= objective.wanted:
                 return
+            if again := queue_again(study):
+                log.info("%d trial(s) were cut off and are run again", again)
             yield
+
+    def tell(study: Any, ended: Any) -> None:
+        _log_trial(list_trials(study, objective.space), ended.number, objective.metric)
 
     missing = max(objective.wanted - count_taken(study), 0)
     log.info(
         "%d of %d trials are done or running; tuning for %s", count_taken(study), objective.wanted, objective.metric
     )
     for _ in track(begun(), what="tuning", total=missing, unit="trial"):
-        study.optimize(objective, n_trials=1, catch=(TextclfError, Surplus), gc_after_trial=True)
-        _log_last(list_trials(study, objective.space), objective.metric)
+        study.optimize(objective, n_trials=1, catch=(TextclfError, Surplus), callbacks=[tell], gc_after_trial=True)
 
 
-def _log_last(trials: Sequence[Trial], metric: str) -> None:
-    ended = [t for t in trials if t.state in FINISHED]
-    if not ended:
+def _log_trial(trials: Sequence[Trial], number: int, metric: str) -> None:
+    ended, best = trials[number], best_first(trials)
+    if ended.state == "surplus":
         return
-    last, best = ended[-1], best_first(trials)
-    settings = ", ".join(f"{key.rpartition('.')[2]}={as_text(value)}" for key, value in last.settings.items())
-    came = f"{metric}={last.score:.4f}" if last.score is not None else last.reason
+    settings = ", ".join(f"{key.rpartition('.')[2]}={as_text(value)}" for key, value in ended.settings.items())
+    came = f"{metric}={ended.score:.4f}" if ended.score is not None else ended.reason
     top = f" (best: {best[0].score:.4f}, trial {best[0].number})" if best else ""
-    log.info("trial %d %s with %s: %s%s", last.number, last.state, settings, came, top)
+    log.info("trial %d %s with %s: %s%s", number, ended.state, settings, came, top)
 
 
 def _keep_what_is_done(study: Any, config: Config, objective: Objective, folder: Path) -> None:

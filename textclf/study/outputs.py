@@ -27,10 +27,10 @@ def write_best(path: Path, config: Config, *, comment: str) -> None:
         config: The config; every option is written out, defaults too.
         comment: Lines to begin the file with.
     """
-    settings = config.to_json()
-    del settings["name"]
-    settings["labels"] = dict(config.labels.definitions) or list(config.labels)
-    settings["out"] = f"{config.out}-best"
+    resolved = config.to_json()
+    del resolved["name"], resolved["labels"]
+    labels = dict(config.labels.definitions) or list(config.labels)
+    settings = {"labels": labels, **resolved, "out": f"{config.out}-best"}
     for key in DATA_FILES:
         files = settings["data"][key]
         settings["data"][key] = files and [_seen_from(path, file) for file in files]
@@ -69,7 +69,7 @@ def _cell(settings: Mapping[str, Any], key: str) -> Any:
     if key not in settings:
         return ""
     value = settings[key]
-    return value if isinstance(value, (float, str)) and not isinstance(value, bool) else json.dumps(value)
+    return value if isinstance(value, (float, str)) else json.dumps(value)
 
 
 def _seen_from(path: Path, file: str) -> str:

@@ -47,7 +47,7 @@ def draw_history(path: Path, trials: Sequence[Trial], *, metric: str) -> None:
     place = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "va": "bottom", "color": STRONG}
     axes.annotate(words, (best.number, best.score), **place)
     if pruned:
-        place |= {"color": INK, "ha": "left", "va": "center", "xytext": (6, 0)}
+        place |= {"color": INK, "va": "top", "xytext": (0, -6)}
         axes.annotate("stopped early", (pruned[-1].number, pruned[-1].score), **place)
     axes.margins(x=0.08, y=0.15)
     axes.xaxis.get_major_locator().set_params(integer=True)

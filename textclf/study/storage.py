@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from textclf.errors import ConfigError, TextclfError, import_extra
+from textclf.files import check_writable
 from textclf.study.sampler import seeded_by_trial
 
 HEARTBEAT = 60  # seconds between two signs of life of a running trial
@@ -108,11 +109,13 @@ def shown(url: str) -> str:
 
 
 def _sqlite_url(folder: Path) -> str:
+    urls = import_extra("sqlalchemy.engine", extra="tune", purpose="textclf tune")
     path = str((folder / "study.db").absolute())
-    if "?" in path:
-        raise StudyError(f"a study cannot be kept in {path}, for the '?' in it; choose another place with --out DIR")
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{path}".replace("{", "{{").replace("}", "}}")  # optuna fills in what stands in braces
+    url: str = urls.URL.create("sqlite", database=path).render_as_string(hide_password=False)
+    if urls.make_url(url).database != path:  # versions differ in which characters they can write and read again
+        raise StudyError(f"a study cannot be kept in {path}, for the name of its folder; choose another with --out DIR")
+    check_writable(folder / "study.db")  # says more clearly than a database what is wrong with the place
+    return url.replace("{", "{{").replace("}", "}}")  # optuna fills in what stands in braces
 
 
 def _open_storage(url: str) -> Any:
@@ -134,14 +137,19 @@ def _open_storage(url: str) -> Any:
             TypeError,
             ValueError,
         ) as fault:
-            if "already exists" in str(fault) and attempt < ATTEMPTS:
-                continue  # another process has just made the tables
+            if _was_overtaken(fault) and attempt < ATTEMPTS:
+                continue
             raise StudyError(
                 f"cannot open the storage {shown(url)}: {_reason(fault, url)}. Give --storage the URL of a database "
                 f"that can be written, such as sqlite:///study.db or postgresql+psycopg://user@host/name (whose driver "
                 f"is a package of its own), or leave it out for a SQLite file beside the output"
             ) from fault
     raise AssertionError("every attempt returns or raises")
+
+
+def _was_overtaken(fault: Exception) -> bool:
+    """Tell whether another process made the tables, or filled the first, at the same time."""
+    return "already exists" in str(fault) or "IntegrityError" in (type(fault).__name__, type(fault.__cause__).__name__)
 
 
 def _reason(fault: BaseException, url: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from textclf.files import is_alive, this_host
 from textclf.search_space import SearchSpace
-from textclf.study.storage import import_optuna, no_experimental_warnings
+from textclf.study.storage import GRACE, import_optuna, no_experimental_warnings
 
 State = Literal["complete", "pruned", "failed", "lost", "surplus", "running", "waiting"]
 FINISHED = ("complete", "pruned", "failed")  # what counts towards the number of trials wanted
@@ -99,19 +100,27 @@ def this_worker() -> str:
     return f"{this_host()}:{os.getpid()}"
 
 
-def recover(study: Any) -> int:
-    """Fail the trials of dead processes and queue their settings again, once; return how many were queued.
+def fail_dead(study: Any) -> None:
+    """Fail the trials that no living process runs.
 
     A process of this machine is known to be dead at once; one of another machine when it gave no sign of life for a
-    while. What was interrupted by hand is queued again too.
+    while.
     """
     optuna = import_optuna()
     with no_experimental_warnings():
         optuna.storages.fail_stale_trials(study)
     for frozen in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         host, _, process = frozen.user_attrs.get("worker", "").partition(":")
-        if host == this_host() and not is_alive(int(process)):
+        dead = host == this_host() and not is_alive(int(process))
+        if dead or (not host and datetime.now() - frozen.datetime_start > timedelta(seconds=GRACE)):
             study.tell(frozen.number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
+
+
+def queue_again(study: Any) -> int:
+    """Queue the settings of trials that were cut off, each once; return how many were queued.
+
+    What was interrupted by hand is queued again however often.
+    """
     trials = study.get_trials(deepcopy=False)
     again = {frozen.user_attrs.get("again_for") for frozen in trials}
     lost = [t for t in trials if state_of(t) == "lost" and t.params and t.number not in again]
