@@ -13,8 +13,20 @@ FLOORS = [
     {"errors", "files", "labels", "progress", "records", "version", "yamlfile"},
     {"articles", "datasets", "perturb"},
     {"calibration", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
-    {"bundle", "config", "labeller"},
-    {"adapt", "adjudication", "agreement", "classifier", "compare", "evaluate", "predict", "robustness", "train"},
+    {"bundle", "config", "labeller", "search_space"},
+    {
+        "adapt",
+        "adjudication",
+        "agreement",
+        "classifier",
+        "compare",
+        "evaluate",
+        "predict",
+        "robustness",
+        "study",
+        "train",
+        "tune",
+    },
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -79,7 +91,8 @@ def test_importing_textclf_loads_nothing_heavy() -> None:
     code = (
         "import sys, textclf, textclf.cli\n"
         "textclf.LabelSet, textclf.Article, textclf.load, textclf.read_article, textclf.load_config\n"
-        "heavy = {'torch', 'transformers', 'onnxruntime', 'matplotlib', 'fastapi', 'sklearn', 'scipy', 'datasets'}\n"
+        "heavy = {'torch', 'transformers', 'onnxruntime', 'matplotlib', 'fastapi', 'sklearn', 'scipy', 'datasets', "
+        "'optuna'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -39,7 +39,7 @@ def written_aside(target: Path, *, folder: bool = False) -> Iterator[Path]:
         WriteError: When it cannot be written: no space, no permission, a read-only place.
     """
     target = target.absolute()
-    mark = f".{target.name}.{_this_host()}-"
+    mark = f".{target.name}.{this_host()}-"
     aside = target.parent / f"{mark}{os.getpid()}-{uuid.uuid4().hex[:8]}.partial"
     if target.exists() and target.is_dir() != folder:
         kind = ("a file", "a folder") if folder else ("a folder", "a file")
@@ -81,7 +81,8 @@ def check_writable(target: Path) -> None:
         (target.parent / f".{target.name}.probe").unlink()
 
 
-def _this_host() -> str:
+def this_host() -> str:
+    """Return a short name of this machine, of letters and digits."""
     return "".join(c for c in platform.node() if c.isalnum())[:32] or "host"
 
 
@@ -89,11 +90,12 @@ def _remove_leftovers(folder: Path, mark: str) -> None:
     """Remove what killed processes of this machine left beside the target."""
     for path in folder.glob(f"{glob.escape(mark)}*.partial"):
         process = path.name.removeprefix(mark).split("-")[0]
-        if process.isdigit() and not _is_alive(int(process)):
+        if process.isdigit() and not is_alive(int(process)):
             _remove(path)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Tell whether a process of this machine is there, by its id; where one cannot ask, it is taken to be."""
     if os.name != "posix":
         return True  # elsewhere asking would be a signal
     try:
