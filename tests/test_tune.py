@@ -18,6 +18,7 @@ import yaml
 
 import textclf.tune as job
 from tests.conftest import LABELS, make_articles
+from tests.models import TINY_OPTIONS, make_encoder
 from textclf.cli import main
 from textclf.config import Config, load_config
 from textclf.errors import ConfigError, DataError, MissingExtraError, ModelError
@@ -306,6 +307,16 @@ def test_a_pruner_can_be_chosen_and_needs_epochs_of_the_metric(
     assert states(fake(8, pruner="none", out="none")) == {"complete": 8}
     assert states(fake(8, metric="macro_f1", out="f1")) == {"complete": 8}
     assert sum(states(fake(8, pruner="hyperband", out="hyperband")).values()) == 8
+
+
+def test_an_encoder_tells_its_epochs_and_trains_the_same_again(project: Path) -> None:
+    options = {**TINY_OPTIONS["finetuned"], "epochs": 2, "encoder": str(make_encoder(project / "encoder"))}
+    given = ["model.kind=finetuned", f"model.options={json.dumps(options)}", "data.test=null"]
+    space = "model.options.learning_rate: {low: 1e-4, high: 1e-2, log: true}\n"
+    result = search(2, *given, space=space)
+    assert [set(trial.epochs or {}) for trial in result.trials] == [{1, 2}, {1, 2}]
+    again = train(load_config(result.folder / "best.yaml")).validation.overall["macro_ap"].value
+    assert again == pytest.approx(result.best.score, abs=1e-6)
 
 
 def test_importances_are_drawn_from_enough_trials(project: Path, fake: Callable[..., TuningResult]) -> None:
