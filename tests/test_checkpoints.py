@@ -18,6 +18,7 @@ from tests.conftest import LABELS, make_articles
 from tests.models import TINY_OPTIONS, make_encoder
 from textclf.labels import LabelSet
 from textclf.models.checkpoints import Checkpoints, StoppedError, checkpoints_in, current_checkpoints
+from textclf.models.epoch_hook import reporting_epochs
 from textclf.models.finetuned import Finetuned, FinetunedOptions
 from textclf.records import Examples
 
@@ -135,8 +136,7 @@ def test_asked_to_stop_it_keeps_what_it_did_and_goes_on_later(tmp_path: Path) ->
     whole = _fit(encoder)
 
     def train() -> None:
-        with checkpoints_in(tmp_path / "kept"):
-            os.kill(os.getpid(), signal.SIGTERM)
+        with checkpoints_in(tmp_path / "kept"), reporting_epochs(lambda epoch, scores: _terminate()):
             _fit(encoder)
 
     with pytest.raises(StoppedError, match="the same command goes on"):
@@ -145,6 +145,15 @@ def test_asked_to_stop_it_keeps_what_it_did_and_goes_on_later(tmp_path: Path) ->
     with checkpoints_in(tmp_path / "kept"):
         again = _fit(encoder)
     assert torch.equal(whole.model.classifier.weight, again.model.classifier.weight)
+
+
+def _terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_where_nothing_keeps_checkpoints_being_asked_to_stop_stops(tmp_path: Path) -> None:
+    with pytest.raises(StoppedError, match="keeps no checkpoints"), checkpoints_in(tmp_path / "kept"):
+        _terminate()
 
 
 SCRIPT = """

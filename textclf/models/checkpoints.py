@@ -39,12 +39,33 @@ class Checkpoints:
         folder: Where they lie: ``step-<number>`` each.
         every: Seconds between two.
         stop: Set when the process was asked to stop.
+        listening: Whether a training looks at `stop`; where none does, being asked to stop ends it at once.
     """
 
     folder: Path
     every: float = 120.0
     stop: threading.Event = field(default_factory=threading.Event)
+    listening: bool = False
     _last: float = field(default_factory=time.monotonic)
+
+    def ask_to_stop(self) -> None:
+        """Let the training at hand stop at its next step, or end it here where it keeps no checkpoints.
+
+        Raises:
+            StoppedError: In the second case.
+        """
+        self.stop.set()
+        if not self.listening:
+            raise StoppedError("training was asked to stop, and stopped; this part of it keeps no checkpoints")
+
+    @contextmanager
+    def listened(self) -> Iterator[None]:
+        """Say that the block looks at `stop` after each step."""
+        self.listening = True
+        try:
+            yield
+        finally:
+            self.listening = False
 
     def due(self) -> bool:
         """Tell whether it is time for another, or to stop."""
@@ -146,7 +167,7 @@ def checkpoints_in(folder: Path, *, every: float = 120.0) -> Iterator[Checkpoint
     kept = Checkpoints(folder, every)
     token = _current.set(kept)
     try:
-        with _on_sigterm(kept.stop.set):
+        with _on_sigterm(kept.ask_to_stop):
             yield kept
     finally:
         _current.reset(token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,10 +110,11 @@ class Training:
         """Train to the end and return what there is to tell."""
         begun = self.checkpoints.newest(self.name) if self.checkpoints is not None else None
         self._prepare(begun)
-        while self.progress.epoch <= self.options.epochs:
-            self._epoch()
-            if self._end_epoch():
-                break
+        with self.checkpoints.listened() if self.checkpoints is not None else nullcontext():
+            while self.progress.epoch <= self.options.epochs:
+                self._epoch()
+                if self._end_epoch():
+                    break
         self._take_best()
         self.finetuned.model = merge_adapters(self.finetuned.model)
         self.finetuned.model.requires_grad_(True).eval()
