@@ -19,6 +19,7 @@ from textclf.errors import ConfigError, DataError
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.perturb import PERTURBATIONS
+from textclf.progress import log
 from textclf.records import Examples
 from textclf.robustness import measure_robustness, perturb_examples
 from textclf.train import train
@@ -120,8 +121,9 @@ def run(*arguments: str | Path) -> int:
 
 
 def test_evaluate_shows_and_writes_the_scores_under_perturbations(
-    project: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    project: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(log, "handlers", [])  # one made before writes to a stream that is gone
     names = "typos, cut_short,upper_case"
     model, data, file = project / "model", project / "test.jsonl", tmp_path / "s.json"
     assert run("evaluate", model, data, "--perturb", names, "--json", file) == 0
