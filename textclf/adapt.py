@@ -144,6 +144,7 @@ def adapt_unlabelled(
     """
 
     def read(model: Labeller) -> Target:
+        """Return the target as the model sees it."""
         skipped: list[Path] = []
         target = look_at(model, stream_passages(inputs, on_skip=skipped.append))
         log_skipped(skipped, why="not a kind of file that is read")
@@ -175,6 +176,7 @@ def adapt_labelled(
     """
 
     def read(model: Labeller) -> Target:
+        """Return the target as the model sees it."""
         return look_at_labelled(model, read_articles(model))
 
     return _adapt(source, read, out=out, method="labelled", n_resamples=n_resamples, seed=seed)

@@ -204,6 +204,7 @@ def _pruning(trial: Any, metric: str) -> OnEpoch:
     optuna, seen = import_optuna(), set[int]()
 
     def on_epoch(epoch: int, scores: Mapping[str, float]) -> None:
+        """Report an epoch, and end a trial that lags behind."""
         score = scores.get(metric)
         if score is None or math.isnan(score) or epoch in seen:
             return
@@ -224,6 +225,7 @@ def _run_trials(study: Any, objective: Objective, *, timeout: float | None) -> N
     started = time.monotonic()
 
     def begun() -> Iterator[None]:
+        """Yield once for each trial that is still wanted."""
         while timeout is None or time.monotonic() - started < timeout:
             fail_dead(study)
             if count_taken(study) >= objective.wanted:

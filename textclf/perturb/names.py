@@ -106,6 +106,7 @@ def _renamed(text: str, names: NameList, seed: int) -> str:
     places = {name.words for name in found if name.is_place and name.words[0] not in given | family}
 
     def other(name: Name) -> str:
+        """Return the name that stands for this one."""
         if name.words in places:
             return _pick(names.places, " ".join(name.words), seed)
         *firsts, last = name.words

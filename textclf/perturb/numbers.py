@@ -32,6 +32,7 @@ def numbers_as_words(text: str, _: np.random.Generator) -> str:
     """Return a text with its whole numbers under a thousand written out, but for dates, shares, sums and times."""
 
     def written(figures: re.Match[str]) -> str:
+        """Return the number in words, or as it was where it is part of a date, share, sum or time."""
         before, after = text[max(0, figures.start() - 12) : figures.start()], text[figures.end() : figures.end() + 12]
         dated = MONTH_BEFORE.search(before) or MONTH_AFTER.match(after)
         return figures[0] if dated else in_words(int(figures[0]))
