@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.metrics import OVERALL, PER_LABEL, Scored, counts
 from textclf.records import Article, Examples
+from textclf.scoring import score_articles
 from textclf.thresholds import decide
 
 
@@ -121,7 +122,7 @@ class Difference:
 
 def evaluate(
     model: Labeller,
-    articles: Sequence[Article],
+    articles: Iterable[Article],
     *,
     resamples: int = 1_000,
     confidence: float = 0.95,
@@ -131,7 +132,7 @@ def evaluate(
 
     Args:
         model: What `textclf.load` gives.
-        articles: Labelled articles; unknown labels count nowhere.
+        articles: Labelled articles, gone through once; unknown labels count nowhere.
         resamples: Article resamples.
         confidence: Of the intervals.
         seed: Fixes the resamples.
@@ -139,15 +140,14 @@ def evaluate(
     Raises:
         DataError: When there is no paragraph, or a label the model does not know.
     """
-    examples = Examples.of(articles, model.labels, context=model.context)
-    scored = score(model, examples)
+    examples, (scored,) = score_articles([model], articles)
     return summarise(model, examples, scored, resamples=resamples, confidence=confidence, seed=seed)
 
 
 def evaluate_against(
     model: Labeller,
     other: Labeller,
-    articles: Sequence[Article],
+    articles: Iterable[Article],
     *,
     resamples: int = 1_000,
     confidence: float = 0.95,
@@ -162,9 +162,7 @@ def evaluate_against(
     """
     check_comparable(model, other)
     settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    examples = Examples.of(articles, model.labels, context=model.context)
-    ours = score(model, examples)
-    theirs = score(other, Examples.of(articles, other.labels, context=other.context))
+    examples, (ours, theirs) = score_articles([model, other], articles)
     return (
         summarise(model, examples, ours, **settings),
         summarise(other, examples, theirs, **settings),
@@ -241,6 +239,13 @@ def summarise(
     empty = [label for label, n in zip(model.labels, support, strict=True) if n == 0]
     if empty:
         notes.append(f"no paragraph here carries {', '.join(empty)}: no score for it, and none in the macro scores")
+    known = (~np.isnan(examples.targets)).sum(axis=0).tolist()
+    always = [label for label, n, of in zip(model.labels, support, known, strict=True) if n == of > 0]
+    if always:
+        notes.append(
+            f"every paragraph here carries {', '.join(always)}, as far as is known: there can be no false alarm, and "
+            f"average precision is 1 whatever the model says"
+        )
     n_articles = len(np.unique(examples.groups))
     if n_articles < 10:
         notes.append(f"{n_articles} article(s) are too few for intervals to be trusted")

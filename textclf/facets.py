@@ -87,12 +87,21 @@ def facet(material: Material, by: str) -> Faceted:
     Raises:
         DataError: When there is no such facet, or it is not known of these articles.
     """
+    check_facet(by)
     if by in FACETS:
         return FACETS[by](material)
-    if by.startswith(EXTRA):
-        return _by_article(material, article_values(material.articles, by))
-    known = f"{', '.join(FACETS)}, extra.FIELD"
-    raise DataError(f"articles cannot be sliced by {by!r}{did_you_mean(by, FACETS)} (known: {known})")
+    return _by_article(material, article_values(material.articles, by))
+
+
+def check_facet(by: str) -> None:
+    """Make sure that there is a facet of that name.
+
+    Raises:
+        DataError: When there is none.
+    """
+    if by not in FACETS and not (by.startswith(EXTRA) and by != EXTRA):
+        known = f"{', '.join(FACETS)}, extra.FIELD"
+        raise DataError(f"articles cannot be sliced by {by!r}{did_you_mean(by, FACETS)} (known: {known})")
 
 
 def _source(material: Material) -> Faceted:
@@ -110,7 +119,8 @@ def _year(material: Material) -> Faceted:
         else:
             bands.append([year])
     if len(bands) > 1 and sum(counted[y] for y in bands[-1]) < material.fewest:
-        bands[-2] += bands.pop()
+        last = bands.pop()
+        bands[-1] += last
     names = [str(band[0]) if len(band) == 1 else f"{band[0]}–{band[-1]}" for band in bands]
     band_of = {year: name for band, name in zip(bands, names, strict=True) for year in band}
     values = [UNDATED if day is None else band_of[day.year] for day in days]

@@ -22,7 +22,7 @@ from textclf.labels import LabelSet
 WORD = re.compile(r"[^\W\d_]{3,}")
 MOST = 10
 STRONG, WEAK = 3.0, 1.645
-TIMES = 4.0  # keeps out words such as "their", which are common and only somewhat more so
+TIMES = 4.0  # keeps out words such as "were", which are common everywhere
 FEWEST = 3  # paragraphs with the label that a word must stand in
 FOLDS = 5
 
@@ -70,14 +70,14 @@ def holds_keyword_out_of_fold(
     folds = article.reshape(len(texts)) % FOLDS
     held = np.zeros(targets.shape, dtype=bool)
     for fold in np.unique(folds):
-        rows, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        rows, rest = np.flatnonzero(folds == fold).tolist(), np.flatnonzero(folds != fold).tolist()
         keywords = keywords_of([texts[i] for i in rest], targets[rest], labels)
         held[rows] = holds_keyword([texts[i] for i in rows], keywords)
     return held
 
 
 def _counted(held: Sequence[set[str]], rows: np.ndarray) -> Counter[str]:
-    return Counter(word for i in np.flatnonzero(rows) for word in held[i])
+    return Counter(word for i in np.flatnonzero(rows).tolist() for word in held[i])
 
 
 def _telling(with_label: int, n_yes: int, without: int, n_no: int) -> tuple[float, float]:

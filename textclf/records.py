@@ -147,7 +147,7 @@ class Examples:
     """Articles as arrays: one row a paragraph.
 
     Attributes:
-        texts: The n paragraphs.
+        texts: The n paragraphs; none where only what is scored was kept (see `textclf.scoring`).
         targets: float32 (n, k): 1, 0, or NaN for unknown.
         groups: int64 (n,): the article each row comes from, as an index into `article_ids`.
         article_ids: The articles' ids, in order.
@@ -178,7 +178,7 @@ class Examples:
         return cls(texts, np.concatenate(targets), np.array(groups, dtype=np.int64), article_ids, beside)
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.targets)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Examples:
         """Return the chosen rows; `article_ids` stays, so groups keep their meaning."""

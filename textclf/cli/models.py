@@ -56,34 +56,82 @@ def evaluate(
             help="Also score MODEL under these perturbations, parted by commas, or all (docs/robustness.md).",
         ),
     ] = None,
+    slices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Also score MODEL on slices: all, or source, year, length, labels, keywords, copies, extra.FIELD, "
+            "parted by commas (docs/evaluating.md).",
+        ),
+    ] = None,
+    renamed: Annotated[
+        list[str],
+        typer.Option(
+            "--map",
+            metavar="THEIRS=OURS",
+            help="What a label of DATA is among MODEL's; THEIRS= leaves theirs out, =OURS leaves ours unscored.",
+        ),
+    ] = [],  # noqa: B006 (typer copies it)
+    training: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            help="What MODEL was trained on, to find copies [default: the files its config names, if unchanged].",
+        ),
+    ] = [],  # noqa: B006
+    allow_leakage: Annotated[
+        bool, typer.Option("--allow-leakage", help="Score articles that MODEL was trained on all the same.")
+    ] = False,
 ) -> None:
     """Score a model on labelled articles it has not seen, with intervals over articles."""
     from textclf.bundle import load_bundle
+    from textclf.cli.evaluate_guards import open_guarded
+    from textclf.cli.slices_table import measure_and_show
+    from textclf.evaluate import check_comparable, evaluate_against
     from textclf.evaluate import evaluate as run
-    from textclf.evaluate import evaluate_against
+    from textclf.narrowed import narrow_labeller
     from textclf.perturb import chosen_perturbations
+    from textclf.slices import chosen_facets
 
     perturbations = None if perturb is None else [each.name for each in chosen_perturbations(perturb)]
-    labeller = load_bundle(model)
-    articles = read_together(data, labeller.labels)
+    facets = None if slices is None else list(chosen_facets(slices))
+    whole = load_bundle(model)
+    other_whole = None if against is None else load_bundle(against)
+    if other_whole is not None:
+        check_comparable(whole, other_whole)
+    guarded = open_guarded(
+        [each for each in (whole, other_whole) if each is not None],
+        data,
+        renamed,
+        training,
+        allow=allow_leakage,
+        keep=bool(facets or perturbations),
+    )
+    labeller, articles = narrow_labeller(whole, guarded.labels), guarded.articles
     configured = labeller.card.get("config", {}).get("evaluation", {})
     settings: dict[str, Any] = {
         "resamples": resamples or configured.get("resamples", 1_000),
         "confidence": confidence or configured.get("confidence", 0.95),
         "seed": seed,
     }
-    if against is None:
+    if other_whole is None:
         result = run(labeller, articles, **settings)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
         written = result.to_json()
     else:
-        result, other, difference = evaluate_against(labeller, load_bundle(against), articles, **settings)
+        second = narrow_labeller(other_whole, guarded.labels)
+        result, other, difference = evaluate_against(labeller, second, articles, **settings)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
         tables.show_difference(result, other, difference, names=(str(model), str(against)))
         written = {**result.to_json(), "against": other.to_json(), "difference": difference.to_json()}
         written["against"]["model"] = str(against)
     if perturbations is not None:
-        written["perturbations"] = _measure_robustness(labeller, articles, perturbations, settings, title=str(model))
+        written["perturbations"] = _measure_robustness(
+            labeller, list(articles), perturbations, settings, title=str(model)
+        )
+    if facets is not None:
+        written["slices"] = measure_and_show(labeller, guarded, slices, settings, title=str(model))
+    written |= guarded.leakage.to_json() | {"notes": [*guarded.notes, *result.notes]}
     written["model"], written["data"] = str(model), [str(path) for path in data]
     write_json(json_file, written)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from textclf.errors import DataError
 from textclf.labels import LabelSet
 from textclf.records import Article
 
-__all__ = ["Checked", "check_labelled", "read_labelled", "shared_articles", "write_labelled"]
+__all__ = ["Checked", "check_labelled", "read_labelled", "shared_articles", "stream_labelled", "write_labelled"]
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,42 @@ def check_labelled(
         DataError: When the file cannot be opened or its kind is not known.
     """
     path = Path(path)
-    articles: list[Article] = []
     faults: list[Fault] = []
-    first_place: dict[str, int] = {}
     known = get_format(format) if format else format_of(path)
+    articles = list(_articles(path, _reader(known.read, known.name, columns), labels, labels, faults))
+    faults.sort(key=lambda fault: (fault.line or 0, fault.paragraph if fault.paragraph is not None else -1))
+    return Checked(path, articles, faults, known.name)
+
+
+def stream_labelled(path: str | Path, labels: LabelSet | None, faults: list[Fault]) -> Iterator[Article]:
+    """Yield the whole articles of a labelled file one by one, and add what is wrong with the others to `faults`.
+
+    Memory stays flat where the format does: JSON Lines of articles. Flat rows and tables are read as a whole first.
+
+    Args:
+        path: As for `check_labelled`.
+        labels: Says which columns of a table are labels; label names themselves go unchecked.
+        faults: Grows while the articles are read.
+
+    Raises:
+        DataError: When the file cannot be opened or its kind is not known.
+    """
+    path = Path(path)
+    yield from _articles(path, format_of(path).read, labels, None, faults)
+
+
+def _articles(
+    path: Path, read: Reader, labels: LabelSet | None, allowed: LabelSet | None, faults: list[Fault]
+) -> Iterator[Article]:
+    """Yield the whole articles of a file; `labels` is for its reader, `allowed` for the check of names."""
+    first_place: dict[str, int] = {}
     records = 0
-    for raw in _reader(known.read, known.name, columns)(path, labels):
+    for raw in read(path, labels):
         records += 1
         if isinstance(raw, Fault):
             faults.append(raw)
             continue
-        article, found = validate(path, raw, labels)
+        article, found = validate(path, raw, allowed)
         faults += found
         article_id = article.article_id if article else raw.article_id
         if article_id is not None:
@@ -69,13 +94,11 @@ def check_labelled(
                 continue
             first_place[article_id] = raw.line
         if article is not None:
-            articles.append(article)
+            yield article
     if records == 0:
         faults.append(
             Fault(str(path), None, None, None, "there is no article in it: the file is empty, or a list of nothing")
         )
-    faults.sort(key=lambda fault: (fault.line or 0, fault.paragraph if fault.paragraph is not None else -1))
-    return Checked(path, articles, faults, known.name)
 
 
 def read_labelled(path: str | Path, labels: LabelSet) -> list[Article]:
