@@ -100,9 +100,15 @@ def test_evaluate_against_itself_differs_by_nothing(project: Path, run: Run, tmp
     }
 
 
-def test_evaluating_on_training_articles_is_said(project: Path, run: Run, tmp_path: Path) -> None:
-    code, out, _ = run("evaluate", project / "runs/tfidf", project / "data/train.jsonl", "--json", tmp_path / "s.json")
+def test_evaluating_on_training_articles_is_refused_or_said(project: Path, run: Run, tmp_path: Path) -> None:
+    arguments = ["evaluate", project / "runs/tfidf", project / "data/train.jsonl", "--json", tmp_path / "s.json"]
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert "24 article(s) were in the model's training data" in err
+    assert not (tmp_path / "s.json").exists()
+    code, out, _ = run(*arguments, "--allow-leakage")
     assert code == 0
+    assert "LEAKAGE ALLOWED: 24 article(s)" in out
     assert "24 of these articles were in the model's training data" in out
     assert len(json.loads((tmp_path / "s.json").read_text())["articles_seen_in_training"]) == 24
 

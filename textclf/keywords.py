@@ -1,9 +1,9 @@
 """The words that give a label away, to see what a model knows beyond them.
 
 A word tells of a label when it stands in far more of the paragraphs that carry it than of those that do not: its
-odds are at least `TIMES` as high there, and their logarithm at least `STRONG` standard errors above no difference
-(after Monroe, Colaresi and Quinn 2008). A label's keywords are the words of its name, the words of its definition that
-tell of it in that sense or a weaker one (`WEAK`), and the `MOST` words that tell most.
+odds are at least `TIMES` as high there, and the square root of the log-likelihood ratio (Dunning 1993), which is about
+normal where nothing is in it, is at least `STRONG`. A label's keywords are the words of its name, the `MOST` words that
+tell most, and the words of its definition that tell of it in that sense or a weaker one (`WEAK`).
 
 Keywords are never taken from the articles they are looked for in: they come from the training articles where those
 are known, and else, fold by fold, from the other evaluated articles.
@@ -81,8 +81,10 @@ def _counted(held: Sequence[set[str]], rows: np.ndarray) -> Counter[str]:
 
 
 def _telling(with_label: int, n_yes: int, without: int, n_no: int) -> tuple[float, float]:
-    """Return how many times as high the odds of a word are, and the logarithm of that in standard errors."""
-    cells = np.array([with_label, n_yes - with_label, without, n_no - without]) + 0.5
-    logs = np.log(cells)
-    ratio = logs[0] - logs[1] - logs[2] + logs[3]
-    return float(np.exp(ratio)), float(ratio / np.sqrt((1 / cells).sum()))
+    """Return how many times as high the odds of a word are, and the root of the log-likelihood ratio."""
+    cells = np.array([[with_label, n_yes - with_label], [without, n_no - without]], dtype=np.float64)
+    expected = np.outer(cells.sum(axis=1), cells.sum(axis=0)) / cells.sum()
+    some = cells > 0
+    likelihood = 2 * (cells[some] * np.log(cells[some] / expected[some])).sum()
+    (a, b), (c, d) = cells + 0.5
+    return float(a * d / (b * c)), float(np.sqrt(max(likelihood, 0.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,8 @@ import numpy as np
 from textclf.datasets import check_labelled
 from textclf.datasets.raw import raise_faults
 from textclf.datasets.reprints import seen_in_training
-from textclf.errors import DataError
+from textclf.errors import DataError, TextclfWarning
 from textclf.labeller import Labeller
-from textclf.progress import log
 from textclf.records import Article
 from textclf.train import describe_data
 
@@ -127,8 +127,10 @@ def training_articles(model: Labeller, files: Sequence[str | Path] = ()) -> list
     if described != model.card.get("data", {}).get("train"):
         if not files:
             return None
-        log.warning(
-            "the files named with --training are not just what the model was trained on; copies are sought all the same"
+        warnings.warn(
+            "the files named as training are not just what the model was trained on; copies are sought all the same",
+            TextclfWarning,
+            stacklevel=2,
         )
     return articles
 

@@ -30,9 +30,7 @@ def leave_out(
     overrides: Overrides = [],  # noqa: B006
     no_reference: Annotated[
         bool,
-        typer.Option(
-            "--no-reference", help="Spare the two trainings more that show the same articles with half of it known."
-        ),
+        typer.Option("--no-reference", help="Spare the two trainings more that know half of it."),
     ] = False,
     json_file: JsonOut = None,
     resamples: Resamples = 1_000,
