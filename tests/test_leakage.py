@@ -188,11 +188,11 @@ def test_labels_of_others_are_mapped_by_the_command(project: Path, run: Run, tmp
     code, _, err = run("evaluate", project / "model", data, *renamed)
     assert code == 1
     assert "--map =move" in err
-    arguments = [*renamed, "--map", "=move", "--json", file]
+    arguments = [*renamed, "--map", "=move", "--slices", "keywords", "--json", file]
     code, _, _ = run("evaluate", project / "model", data, *arguments, "--against", project / "model")
     assert code == 0
     written = json.loads(file.read_text())
-    assert list(written["per_label"]) == ["fight", "talk"]
+    assert list(written["per_label"]) == list(written["slices"]["keywords"]) == ["fight", "talk"]
     assert written["macro_f1"] > 0.8
     assert written["difference"]["macro_f1"]["difference"] == 0
 
@@ -249,4 +249,5 @@ def test_very_many_paragraphs_are_read_anew_and_never_held(
     assert one.pop("paragraphs_copied_from_training") == 0
     assert other.pop("paragraphs_copied_from_training") is None
     assert (one.pop("articles_copied_from_training"), other.pop("articles_copied_from_training")) == ([], None)
+    assert (one.pop("notes"), len(other.pop("notes"))) == ([], 1)
     assert one == other

@@ -152,6 +152,19 @@ def open_gold(files: Sequence[str | Path], labels: LabelSet, *, renaming: Renami
     return Gold(paths, scored, labels, renaming, present, list(first), seen.n_paragraphs)
 
 
+def only_labels(article: Article, labels: LabelSet) -> Article:
+    """Return an article whose paragraphs carry nothing but the labels given, sure or not."""
+    paragraphs = (
+        replace(
+            paragraph,
+            labels=tuple(name for name in paragraph.labels if name in labels),
+            uncertain=tuple(name for name in paragraph.uncertain if name in labels),
+        )
+        for paragraph in article.paragraphs
+    )
+    return replace(article, paragraphs=tuple(paragraphs))
+
+
 @dataclass
 class _Seen:
     """What was met in going through the files once."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.text import Text
 
 from textclf.cli import tables
-from textclf.gold import Renaming, open_gold
+from textclf.gold import Renaming, only_labels, open_gold
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.leakage import MOST_COMPARED, Leakage, find_leakage, refuse_leakage, training_articles
@@ -24,7 +24,7 @@ class Guarded:
         labels: The labels to score.
         articles: The articles: a list, or, where there are very many, read anew each time they are gone through.
         leakage: What the first model has met of them.
-        training: What the first model was trained on, where that is known.
+        training: What the first model was trained on, less labels that are not scored; None where it is not known.
         notes: What must be said of the scores; it has been shown.
     """
 
@@ -60,18 +60,31 @@ def open_guarded(
     """
     labels = models[0].labels
     gold = open_gold(files, labels, renaming=Renaming.parse(renamed, labels))
-    held = keep or bool(training_files) or gold.n_paragraphs <= MOST_COMPARED
-    articles = list(gold) if held else gold
-    found, notes = [], []
-    trained_on = [training_articles(m, training_files if m is models[0] else ()) if held else None for m in models]
-    for model, training in zip(models, trained_on, strict=True):
-        leakage = find_leakage(
-            model, gold.article_ids, articles if isinstance(articles, list) else None, training=training
-        )
+    compared = bool(training_files) or gold.n_paragraphs <= MOST_COMPARED
+    articles = list(gold) if keep or compared else gold
+    in_hand = articles if compared and isinstance(articles, list) else None
+    found, training, grave = [], [], []
+    for model in models:
+        first = model is models[0]
+        training.append(training_articles(model, training_files if first else ()) if compared else None)
+        leakage = find_leakage(model, gold.article_ids, in_hand, training=training[-1])
         said = [*refuse_leakage(leakage, allow=allow), *leakage.notes]
-        notes += said if model is models[0] else [f"{model.path}: {note}" for note in said]
+        grave += said if first else [f"{model.path}: {note}" for note in said]
         found.append(leakage)
+    notes = [] if found[0].copied is not None else [_unsought(compared)]
     screen = tables.console()
-    for note in notes:
+    for note in grave:
         screen.print(Text(note, style="bold red"), soft_wrap=True)
-    return Guarded(gold.labels, articles, found[0], trained_on[0], notes)
+    for note in notes:
+        screen.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+    learnt = None if training[0] is None else [only_labels(article, gold.labels) for article in training[0]]
+    return Guarded(gold.labels, articles, found[0], learnt, [*grave, *notes])
+
+
+def _unsought(compared: bool) -> str:
+    reason = (
+        "the files the model was trained on are not where its config says, or have changed"
+        if compared
+        else f"there are more than {MOST_COMPARED:,} paragraphs"
+    )
+    return f"copies of training paragraphs were not looked for: {reason}. Name the training files with --training FILE"

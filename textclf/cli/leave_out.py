@@ -61,7 +61,7 @@ def show_left_out(rows: Sequence[LeftOutScores], *, title: str) -> None:
         "articles",
         "paragraphs",
         "macro-F1",
-        "with half of it known",
+        "half known",
         "difference",
         "macro-AP",
         "false alarms",
