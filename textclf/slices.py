@@ -310,8 +310,8 @@ def _notes(slices: Sequence[Slice], n_articles: int, confidence: float) -> list[
     asked = sum(_can_tell(each, n_articles) for each in slices)
     if not asked:
         return [
-            f"none can be called the worst: that takes {FEWEST_TO_TELL} articles in a slice, {2 * FEWEST_TO_TELL} in all, "
-            f"and a slice that is not made by {' or '.join(GIVEN_BY_LABELS)}"
+            f"none can be called the worst: that takes {FEWEST_TO_TELL} articles in a slice, {2 * FEWEST_TO_TELL} in "
+            f"all, and a slice that is not made by {' or '.join(GIVEN_BY_LABELS)}"
         ]
     return [
         f"{asked} of {len(slices)} slices have articles enough ({FEWEST_TO_TELL}) to be called below the rest; by "
