@@ -21,6 +21,7 @@ FLOORS = [
         "classifier",
         "compare",
         "evaluate",
+        "export",
         "predict",
         "robustness",
         "study",
@@ -30,7 +31,7 @@ FLOORS = [
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "onnxruntime", "accelerate", "skops", "sentence_transformers"}
+HEAVY = {"torch", "transformers", "onnxruntime", "onnx", "openvino", "accelerate", "skops", "sentence_transformers"}
 
 
 def imports(path: Path) -> list[str]:
