@@ -24,6 +24,7 @@ FLOORS = [
         "gold",
         "leakage",
         "leave_out",
+        "export",
         "predict",
         "robustness",
         "scoring",
@@ -35,7 +36,7 @@ FLOORS = [
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "onnxruntime", "accelerate", "skops", "sentence_transformers"}
+HEAVY = {"torch", "transformers", "onnxruntime", "onnx", "openvino", "accelerate", "skops", "sentence_transformers"}
 
 
 def imports(path: Path) -> list[str]:

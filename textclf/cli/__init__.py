@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, data, leave_out, models, read, tune
+from textclf.cli import adapt, data, export, leave_out, models, read, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -33,6 +33,7 @@ app.command()(tune.tune)
 app.command("leave-out")(leave_out.leave_out)
 app.command()(models.predict)
 app.command()(adapt.adapt)
+app.command()(export.export)
 app.command()(read.read)
 app.add_typer(data.app, name="data")
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.batching import BATCH_TOKENS, WINDOW, batches_by_length
+from textclf.models.drawing import drawing, graph_inputs
 from textclf.models.encoders import (
     MINILM,
     find_encoder,
@@ -28,22 +28,19 @@ from textclf.models.encoders import (
     pick_device,
     quiet,
 )
-from textclf.models.interface import HeldOut, Kind, Options, Validation, constant_columns
+from textclf.models.interface import Drawing, HeldOut, Kind, Options, Validation, constant_columns
 from textclf.models.losses import LossName
 from textclf.models.optimizing import Schedule
 from textclf.models.pooling import Pooling, load_pooled_head, make_pooled, save_pooled
+from textclf.models.running import run_batches, run_texts
 from textclf.models.warm_start import has_pooler
 from textclf.models.windows import (
     LongTexts,
     Row,
     count_windows,
-    passes,
-    pool_windows,
     tell_of_long_texts,
-    windows_of,
 )
 from textclf.perturb import check_shares
-from textclf.progress import track
 
 
 class FinetunedOptions(Options):
@@ -141,26 +138,27 @@ class Finetuned(Kind):
         if self.model is None:
             raise ModelError("this finetuned model is not trained; call fit first")
         self.model.eval()
-        how, overlap = self.options.long_texts, self.options.overlap
-        logits = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        for part in passes(texts):
-            beside = None if contexts is None else contexts[part]
-            rows, owners = windows_of(self.tokenizer, texts[part], beside, long_texts=how, overlap=overlap)
-            logits[part] = pool_windows(self._logits_of(rows, show=len(texts) <= WINDOW), owners, how=how)
-        return logits
+        return run_texts(
+            texts,
+            contexts,
+            tokenizer=self.tokenizer,
+            run_rows=self._logits_of,
+            width=len(self.labels),
+            long_texts=self.options.long_texts,
+            overlap=self.options.overlap,
+        )
 
-    def _logits_of(self, rows: Sequence[Row], *, show: bool) -> np.ndarray:
+    def _logits_of(self, rows: Sequence[Row], show: bool) -> np.ndarray:
         """Return float32 (rows, k), in batches of like length, with a bar of their own or none."""
         import torch
 
-        logits = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
-        batches = batches_by_length([len(row["input_ids"]) for row in rows], max_tokens=BATCH_TOKENS)
+        def run(batch: list[Row]) -> np.ndarray:
+            """Return the log-odds of one batch."""
+            inputs = self.tokenizer.pad(batch, return_tensors="pt").to(self.model.device)
+            return np.asarray(self.model(**inputs).logits.float().cpu().numpy())
+
         with torch.inference_mode():
-            for batch in track(batches, what="predicting") if show else batches:
-                inputs = self.tokenizer.pad([rows[i] for i in batch], return_tensors="pt")
-                output = self.model(**inputs.to(self.model.device))
-                logits[batch] = output.logits.float().cpu().numpy()
-        return logits
+            return run_batches(rows, run, width=len(self.labels), show=show)
 
     def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
         """Return in how many windows each text is read (see `CountsWindows`)."""
@@ -177,6 +175,14 @@ class Finetuned(Kind):
             b = torch.as_tensor(intercepts, dtype=torch.float32, device=layer.weight.device)
             layer.weight.mul_(a[:, None])
             layer.bias.mul_(a).add_(b)
+
+    def draw(self) -> Drawing:
+        """Return the model as a graph (see `Draws`)."""
+        from textclf.models.onnx_encoders import classifier_graph
+
+        inputs = graph_inputs(self.tokenizer)
+        graph = classifier_graph(self.model, pooling=self.options.pooling, inputs=inputs)
+        return drawing(graph, self.tokenizer, self.options, inputs=inputs, pools="log_odds")
 
     def save(self, folder: Path) -> None:
         """Write config, safetensors weights and tokenizer, as transformers lays them out."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from textclf.errors import BundleError, ModelError
 from textclf.files import sha256_of
 from textclf.labels import LabelSet
+from textclf.models.drawing import drawing, graph_inputs
 from textclf.models.embedding_cache import EmbeddingCache, row_key
 from textclf.models.embeddings import embed
 from textclf.models.encoders import (
@@ -26,17 +27,15 @@ from textclf.models.encoders import (
     quiet,
     weight_files,
 )
-from textclf.models.interface import Kind, Options, Validation
+from textclf.models.interface import Drawing, Kind, Options, Validation
 from textclf.models.linear import fit_one_vs_rest, positive_probabilities
+from textclf.models.running import run_texts
 from textclf.models.windows import (
     LongTexts,
     Row,
     count_windows,
-    passes,
-    pool_windows,
     tell_of_long_texts,
     tokenize,
-    windows_of,
 )
 
 TRUSTED_TYPES: tuple[str, ...] = ()  # scikit-learn's own types are enough for the head; nothing else is loaded
@@ -104,14 +103,27 @@ class FrozenEncoder(Kind):
         """Return float32 (n, k) (see `Predictor.predict_proba`)."""
         if self.head is None:
             raise ModelError("this model of sentence embeddings is not trained; call fit first")
-        how, overlap = self.options.long_texts, self.options.overlap
-        probabilities = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        for part in passes(texts):
-            beside = None if contexts is None else contexts[part]
-            rows, owners = windows_of(self._tokenizer, texts[part], beside, long_texts=how, overlap=overlap)
-            found = positive_probabilities(self.head, self.embed_rows(rows))
-            probabilities[part] = pool_windows(found, owners, how=how)
-        return probabilities
+        return run_texts(
+            texts,
+            contexts,
+            tokenizer=self._tokenizer,
+            run_rows=lambda rows, show: positive_probabilities(self.head, self.embed_rows(rows)),
+            width=len(self.labels),
+            long_texts=self.options.long_texts,
+            overlap=self.options.overlap,
+        )
+
+    def draw(self) -> Drawing:
+        """Return the model as a graph, the head in it (see `Draws`)."""
+        from textclf.models.onnx_encoders import embedding_graph
+
+        inputs = graph_inputs(self._tokenizer)
+        parts = self.head.estimators_
+        coefficients, intercepts = (
+            np.concatenate([getattr(p, name) for p in parts]) for name in ("coef_", "intercept_")
+        )
+        graph = embedding_graph(self._encoder, coefficients, intercepts, inputs=inputs)
+        return drawing(graph, self._tokenizer, self.options, inputs=inputs, pools="probabilities")
 
     def open_pretrained(self) -> None:
         """Load the encoder the options name, with the cache of its embeddings if it is to have one."""

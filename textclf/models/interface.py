@@ -115,6 +115,33 @@ class CountsWindows(Protocol):
         ...
 
 
+class Drawing(NamedTuple):
+    """A model as a graph, and what is needed to feed it.
+
+    Attributes:
+        graph: An ONNX ModelProto: token ids in, log-odds (b, k) out.
+        tokenizer: A `tokenizers.Tokenizer` with neither truncation nor padding.
+        options: What `textclf.models.exported.ExportedOptions` is to hold, but for the runtime.
+    """
+
+    graph: Any
+    tokenizer: Any
+    options: dict[str, Any]
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A model that can be drawn as a graph, which runs without the libraries that trained it."""
+
+    def draw(self) -> Drawing:
+        """Return the model as a graph.
+
+        Raises:
+            ModelError: When its architecture has none.
+        """
+        ...
+
+
 class Kind:
     """What every kind here begins with. Where `taught` is False, targets teach it nothing, and it needs none.
 

@@ -16,6 +16,8 @@ KINDS = {
     "finetuned": "textclf.models.finetuned:Finetuned",
     "ensemble": "textclf.models.ensemble:Ensemble",
 }
+SERVED = {"onnx": "textclf.models.exported:Exported"}
+"""Kinds that are made from others and learn nothing themselves."""
 
 
 def get_kind(name: str) -> type[Trainable]:
@@ -24,9 +26,10 @@ def get_kind(name: str) -> type[Trainable]:
     Raises:
         ConfigError: When there is no such kind; the nearest name is given.
     """
-    if name not in KINDS:
+    found = {**KINDS, **SERVED}.get(name)
+    if found is None:
         known = ", ".join(KINDS)
         raise ConfigError(f"model.kind: unknown kind {name!r}; allowed: {known}{did_you_mean(name, KINDS)}")
-    module, attribute = KINDS[name].split(":")
+    module, attribute = found.split(":")
     kind: type[Trainable] = getattr(importlib.import_module(module), attribute)
     return kind
