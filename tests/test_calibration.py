@@ -136,7 +136,7 @@ def step_data(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("slope", "intercept", "method"), [(1.0, 0.0, "none"), (0.4, 0.0, "temperature"), (0.4, -1.0, "platt")]
+    ("slope", "intercept", "method"), [(1.0, 0.0, "temperature"), (0.4, 0.0, "temperature"), (0.4, -1.0, "platt")]
 )
 def test_auto_mostly_takes_the_simplest_map_that_does(slope: float, intercept: float, method: str):
     drawn = [make(800, slope=slope, intercept=intercept, seed=seed) for seed in range(12)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -157,7 +158,8 @@ def fit_calibration(
         method: ``"auto"`` takes, for each label, the map with the lowest log loss on article folds it was not fitted
             on; a freer map must do better than a simpler one by more than half a standard error. Beta calibration is
             tried from 50 positives and negatives, isotonic regression from 1,000 known paragraphs, 200 of either
-            answer. A label with under ten positives or negatives is left as it is, whatever the method.
+            answer. No map at all is not tried, since a slope of 1 is as good. A label with under ten positives or
+            negatives is left as it is, whatever the method.
         affine_only: Make ``"auto"`` keep to lines in log-odds, which a linear last layer can take in.
         groups: (n,): the article of each row; without it each row is taken for an article.
     """
@@ -177,12 +179,12 @@ def fit_calibration(
                 tried += ["isotonic"] if len(y) >= ISOTONIC_FROM and few * 5 >= ISOTONIC_FROM else []
             articles = np.lexsort((p, y)).argsort() if groups is None else groups[known]
             chosen = _choose(y, p, articles, tried)
-        maps.append(LabelMap() if chosen == "none" else FITS[chosen](y, p))
+        maps.append(FITS[chosen](y, p))
     return Calibration(tuple(maps))
 
 
-def _choose(y: np.ndarray, p: np.ndarray, groups: np.ndarray, tried: Sequence[str]) -> Any:
-    """Return the best of no map and those tried, in log loss on article folds; Platt scaling where folds cannot tell.
+def _choose(y: np.ndarray, p: np.ndarray, groups: np.ndarray, tried: Sequence[str]) -> str:
+    """Return the best method of those tried, in log loss on article folds; Platt scaling where folds cannot tell.
 
     Args:
         y: bool (n,).
@@ -196,14 +198,14 @@ def _choose(y: np.ndarray, p: np.ndarray, groups: np.ndarray, tried: Sequence[st
     parts = [(folds != fold, folds == fold) for fold in np.unique(folds)]
     if not all(0 < y[rest].sum() < rest.sum() for rest, _ in parts):
         return "platt"  # one article holds all of a kind
-    best, lowest = "none", _log_loss(y, p)
-    for method in tried:
-        losses = np.zeros(len(y))
-        for rest, held_out in parts:
-            losses[held_out] = _log_loss(y[held_out], FITS[method](y[rest], p[rest])(p[held_out]))
-        gains = np.bincount(rows, weights=lowest - losses)  # per article, since paragraphs of one are alike
+    losses = {method: np.zeros(len(y)) for method in tried}
+    for method, (rest, held_out) in product(tried, parts):
+        losses[method][held_out] = _log_loss(y[held_out], FITS[method](y[rest], p[rest])(p[held_out]))
+    best = tried[0]
+    for method in tried[1:]:
+        gains = np.bincount(rows, weights=losses[best] - losses[method])  # by article: paragraphs of one are alike
         if gains.sum() > max(MARGIN * np.sqrt(len(gains)) * gains.std(), 1e-9 * len(y)):
-            best, lowest = method, losses
+            best = method
     return best
 
 
