@@ -305,7 +305,7 @@ def find_changes(
 def why_kept(model: Labeller, target: Target, held: HeldShare, column: int) -> str:
     """Return why a label is to stay as it is, or "" when it may change."""
     if model.thresholds[column] == NEVER:
-        return "never given: it had no positive in training"
+        return "never given: it had no positive in training, or was switched off"
     p = target.probabilities[:, column]
     if np.ptp(log_odds(p)) < 1e-3:
         return "the model gives every paragraph of the target the same probability"

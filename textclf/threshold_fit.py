@@ -23,6 +23,7 @@ from textclf.thresholds import DEFAULT, NEVER, best_of, decide, f_curve, fit_thr
 FEWEST = 30  # positives, and negatives, from which a threshold is trusted
 FEWEST_ARTICLES = 10  # articles with a positive, from which it is
 CONFIDENCE = 0.95
+CELLS = 2_000_000  # resample weights worked on at a time: some 200 MB with all that is made of them
 NOWHERE = Interval(np.nan, np.nan)
 
 
@@ -129,7 +130,8 @@ def fit_for(
     thresholds[held_back] = NEVER
     found = _Resampled(targets, probabilities, thresholds, objectives, fittable)
     for weights in article_weights(groups, n_resamples=n_resamples, seed=seed):
-        found.add(weights, shrinkage=shrinkage)
+        for part in np.array_split(weights, -(-weights.size // CELLS) or 1):
+            found.add(part, shrinkage=shrinkage)
     fits = []
     for column, objective in enumerate(objectives):
         y = targets[:, column]
