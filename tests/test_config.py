@@ -16,6 +16,7 @@ from tests.conftest import DATA
 from tests.props import quick
 from textclf.config import Config, load_config
 from textclf.errors import ConfigError
+from textclf.objectives import Objective
 
 SPACES = DATA.parent / "configs" / "spaces"  # what `tune` searches: tested in test_search_space.py
 CONFIGS = sorted(path for path in (DATA.parent / "configs").rglob("*.y*ml") if path.parent != SPACES)
@@ -119,6 +120,18 @@ def test_missing_files_are_each_named(project: Path):
         ("model.options.word_ngram=[1, 1]", "did you mean 'word_ngrams'"),
         ("thresholds.shrinkages=3", "did you mean 'shrinkage'"),
         ("thresholds.calibration=plat", "'platt'"),
+        ("thresholds.objective=f2", "thresholds.objective: input should be 'f1', 'f_beta'.*given: 'f2'"),
+        ("thresholds.objective=recall_at_least", "thresholds: .*recall_at_least needs `value`: the recall to reach"),
+        ("thresholds={objective: precision_at_least, value: 90}", "thresholds: .*at most 1; given: 90"),
+        ("thresholds={objective: precision_at_least, value: .9, miss: 2}", "takes no `miss`"),
+        ("thresholds.value=0.9", "thresholds: .*objective f1 takes no `value`"),
+        ("thresholds={objective: cost, miss: 2}", "thresholds: .*needs `miss` and `false_alarm`"),
+        (
+            "thresholds.per_label.fihgt.objective=expected_count",
+            r"thresholds\.per_label\.fihgt: unknown label; did you mean 'fight'\? \(known: fight, talk\)",
+        ),
+        ("thresholds.per_label.fight.valeu=1", r"per_label\.fight\.valeu: unknown key; did you mean 'value'"),
+        ("thresholds.per_label.fight.objective=cost", r"thresholds\.per_label\.fight: .*cost needs"),
         ("evaluation.resample=500", "did you mean 'resamples'"),
         ("evaluation.resamples=5", "greater than or equal to 100; given: 5"),
         ("data.validaton=train.jsonl", "did you mean 'validation'"),
@@ -141,6 +154,24 @@ def test_missing_files_are_each_named(project: Path):
 def test_a_wrong_setting_is_told(project: Path, change: str, said: str):
     with pytest.raises(ConfigError, match=said):
         load(GOOD, change)
+
+
+def test_labels_may_be_fitted_for_different_things(project: Path):
+    settings = load(
+        GOOD,
+        "thresholds={objective: precision_at_least, value: 0.9}",
+        "thresholds.per_label.talk={objective: cost, miss: 5, false_alarm: 1}",
+    ).thresholds
+    assert settings.objectives(load(GOOD).labels) == [
+        Objective("precision_at_least", 0.9),
+        Objective("cost", miss=5.0, false_alarm=1.0),
+    ]
+    assert load(GOOD).thresholds.objectives(load(GOOD).labels) == [Objective()] * 2
+
+
+def test_the_keys_of_a_label_are_told_alone(project: Path):
+    (told,) = faults(GOOD, "thresholds.per_label.fight.folds=1")[1:]
+    assert "(known: objective, value, miss, false_alarm)" in told
 
 
 def test_one_wrong_kind_is_one_fault(project: Path):

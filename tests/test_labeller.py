@@ -166,5 +166,7 @@ def test_a_model_that_can_takes_calibration_into_its_weights() -> None:
     assert predictor.scaled is not None
     np.testing.assert_allclose(predictor.scaled[0], [m.slope for m in outside.calibration.maps])
     np.testing.assert_allclose(inside.calibration(p), p)  # not mapped a second time
+    chosen, _ = fit_labeller(Scaling(), examples, p, calibration="auto", shrinkage=10, seed=0)
+    assert chosen.calibration.in_weights
     isotonic, _ = fit_labeller(Scaling(), examples, p, calibration="isotonic", shrinkage=10, seed=0)
     assert not isotonic.calibration.in_weights

@@ -5,22 +5,21 @@ The model itself is not trained again. What changes is the intercept of each lab
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from textclf.adapt_target import Target, carried_over, look_at, look_at_labelled, origin
 from textclf.articles import stream_passages
-from textclf.bundle import MANIFEST, check_replaceable, load_bundle, save_bundle
+from textclf.bundle import check_replaceable, load_bundle, save_bundle
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, DataError, TextclfWarning
-from textclf.files import check_writable, sha256_of
-from textclf.labeller import STREAM_WINDOW, Labeller, shift_labeller
+from textclf.files import check_writable
+from textclf.labeller import Labeller, shift_labeller
 from textclf.priors import (
     MISFIT,
     ShareEstimate,
@@ -31,8 +30,8 @@ from textclf.priors import (
     shift_from_labels,
     spread_of,
 )
-from textclf.progress import log_skipped, track
-from textclf.records import Article, Examples, Passage
+from textclf.progress import log_skipped
+from textclf.records import Article
 from textclf.thresholds import NEVER, fit_thresholds
 
 Method = Literal["unlabelled", "labelled"]
@@ -73,36 +72,6 @@ class LabelChange:
         """Return the change JSON-ready; what is not known is null."""
         found = {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(self).items()}
         return {**found, "outcome": "kept" if self.reason else "changed"}
-
-
-@dataclass(frozen=True)
-class Target:
-    """The text a model is adapted to, as the model sees it.
-
-    Attributes:
-        probabilities: float32 (n, k): calibrated.
-        groups: int64 (n,): the article of each row.
-        article_ids: The articles' ids, in order.
-        sha256: Of its texts.
-        targets: float32 (n, k): 1, 0 or NaN, where it is labelled.
-    """
-
-    probabilities: np.ndarray
-    groups: np.ndarray
-    article_ids: list[str]
-    sha256: str
-    targets: np.ndarray | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return counts and fingerprint, and of labelled text the article ids; never the text."""
-        found: dict[str, Any] = {
-            "articles": len(self.article_ids),
-            "paragraphs": len(self.groups),
-            "sha256": self.sha256,
-        }
-        if self.targets is not None:
-            found["article_ids"] = sorted(self.article_ids)
-        return found
 
 
 @dataclass(frozen=True)
@@ -196,7 +165,7 @@ def _adapt(
     model = load_bundle(source)
     shares = held_shares(model, with_scores=method == "unlabelled")
     check_writable(path)
-    fingerprint = sha256_of(Path(source) / MANIFEST)
+    came_from = origin(model)
     target = read(model)
     check_target(model, target)
     changes = find_changes(model, target, shares, n_resamples=n_resamples, seed=seed)
@@ -206,7 +175,7 @@ def _adapt(
     adapted = replace(shifted, thresholds=np.array([change.new_threshold for change in changes]))
     named = dict(zip(model.labels, changes, strict=True))
     step = {
-        "from": {"sha256": fingerprint, **{key: model.card.get(key) for key in ("created", "textclf_version")}},
+        "from": came_from,
         "method": "labelled sample" if target.targets is not None else "expectation-maximisation",
         "target": target.to_json(),
         "resamples": n_resamples,
@@ -215,40 +184,6 @@ def _adapt(
     }
     saved = save_bundle(adapted, path, kind=model.card["kind"], card=_card(model, target, shares, named, step))
     return Adaptation(saved, path, method, named, len(target.article_ids), len(target.groups))
-
-
-def look_at(model: Labeller, passages: Iterable[Passage]) -> Target:
-    """Return what a model gives for passages, read a window at a time: only probabilities and ids are held.
-
-    Raises:
-        DataError: When there is no passage with text in it.
-    """
-    digest, numbers = hashlib.sha256(), dict[str, int]()
-    probabilities, groups = [], []
-    rest = track((p for p in passages if p.text.strip()), what="reading", unit=" paragraphs")
-    while window := list(islice(rest, STREAM_WINDOW)):
-        for passage in window:
-            digest.update(repr(passage.text).encode())
-        contexts = None if model.context == "none" else [passage.context(model.context) for passage in window]
-        probabilities.append(model.predict_proba([passage.text for passage in window], contexts))
-        groups.append(np.array([numbers.setdefault(passage.article_id, len(numbers)) for passage in window]))
-    if not groups:
-        raise DataError("there is no paragraph in the input; nothing was adapted")
-    return Target(np.concatenate(probabilities), np.concatenate(groups), list(numbers), digest.hexdigest())
-
-
-def look_at_labelled(model: Labeller, articles: Sequence[Article]) -> Target:
-    """Return what a model gives for labelled articles.
-
-    Raises:
-        DataError: When nothing in them is labelled.
-    """
-    examples = Examples.of(articles, model.labels, context=model.context)
-    if not len(examples) or np.isnan(examples.targets).all():
-        raise DataError("there is no labelled paragraph in the input; nothing was adapted")
-    found = look_at(model, (passage for article in articles for passage in article.passages()))
-    rows = [row for row, text in enumerate(examples.texts) if text.strip()]
-    return replace(found, targets=examples.targets[rows])
 
 
 def check_target(model: Labeller, target: Target) -> None:
@@ -370,7 +305,7 @@ def find_changes(
 def why_kept(model: Labeller, target: Target, held: HeldShare, column: int) -> str:
     """Return why a label is to stay as it is, or "" when it may change."""
     if model.thresholds[column] == NEVER:
-        return "never given: it had no positive in training"
+        return "never given: it had no positive in training, or was switched off"
     p = target.probabilities[:, column]
     if np.ptp(log_odds(p)) < 1e-3:
         return "the model gives every paragraph of the target the same probability"
@@ -487,10 +422,6 @@ def _card(
     step: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the card of the adapted model: the source's, with the new shares and one more step in its chain."""
-    kept = {key: model.card[key] for key in ("config", "data", "training", "validation_scores") if key in model.card}
-    if "validation_scores" in kept:
-        note = "of the model as it was trained, before it was adapted"
-        kept["validation_scores"] = {**kept["validation_scores"], "note": note}
     held: dict[str, dict[str, Any]] = {}
     for column, (name, share) in enumerate(zip(model.labels, shares, strict=True)):
         counted = np.zeros(0) if target.targets is None or changes[name].reason else target.targets[:, column]
@@ -502,4 +433,4 @@ def _card(
         }
         if not np.isnan(changes[name].new_share):
             held[name]["share"] = changes[name].new_share
-    return {**kept, "shares": held, "adaptations": [*model.card.get("adaptations", ()), dict(step)]}
+    return {**carried_over(model, step), "shares": held}

@@ -141,7 +141,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Write the fitted model as a bundle, for `textclf.load` and the commands."""
         check_is_fitted(self)
         config = {"name": Path(path).name, **self._config}
-        save_bundle(self.model_, path, kind=config["model"]["kind"], card={"config": config})
+        save_bundle(self.model_, path, kind=config["model"]["kind"], card={**self.model_.card, "config": config})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from textclf.calibration import Method
 from textclf.errors import ConfigError, did_you_mean
 from textclf.labels import LabelSet
 from textclf.models.interface import Options
 from textclf.models.registry import get_kind
 from textclf.models.trackers import Tracker
+from textclf.objectives import Name, Objective
 from textclf.records import ContextSetting
 from textclf.yamlfile import parse_yaml, read_yaml
 
@@ -54,13 +56,37 @@ class ModelSettings(Section):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class ThresholdSettings(Section):
+class ObjectiveSettings(Section):
+    """What a threshold is to reach (docs/thresholds.md)."""
+
+    objective: Name = "f1"
+    value: float | None = Field(None, description="Of f_beta, precision_at_least and recall_at_least.")
+    miss: float | None = Field(None, description="Of cost: what a miss costs.")
+    false_alarm: float | None = Field(None, description="Of cost: what a false alarm costs.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        self.chosen()
+        return self
+
+    def chosen(self) -> Objective:
+        """Return the objective itself."""
+        return Objective(self.objective, self.value, self.miss, self.false_alarm)
+
+
+class ThresholdSettings(ObjectiveSettings):
     """How decisions are fitted on validation articles."""
 
-    objective: Literal["f1"] = "f1"
+    per_label: dict[str, ObjectiveSettings] = Field(
+        default_factory=dict, description="Labels that are fitted for something else."
+    )
     shrinkage: float = Field(100.0, ge=0, description="Positives at which a label's own threshold counts half.")
-    calibration: Literal["auto", "platt", "isotonic", "none"] = "auto"
+    calibration: Method = "auto"
     folds: int = Field(5, ge=2, description="Article folds, used when there is no validation file.")
+
+    def objectives(self, labels: LabelSet) -> list[Objective]:
+        """Return the objective of each label, in the label set's order."""
+        return [self.per_label.get(name, self).chosen() for name in labels]
 
 
 class EvaluationSettings(Section):
@@ -150,10 +176,10 @@ def build_config(settings: Mapping[str, Any], *, name: str, near: Path, source: 
     given = {"out": f"runs/{name}", **settings, "name": name}
     labels = given.pop("labels", None)
     try:
-        given["labels"] = _labels(labels, near)
+        given["labels"] = known = _labels(labels, near)
     except ConfigError as fault:
         faults.append(str(fault))
-        given["labels"] = LabelSet.of(["unreadable"])
+        given["labels"], known = LabelSet.of(["unreadable"]), None
     if isinstance(given.get("data"), Mapping):
         given["data"] = {
             key: _locate(value, near) if key in DATA_FILES else value for key, value in given["data"].items()
@@ -163,6 +189,7 @@ def build_config(settings: Mapping[str, Any], *, name: str, near: Path, source: 
         config = Config.model_validate(given)
     except ValidationError as found:
         faults += list(_explain(found, Config))
+    faults += _unknown_labels(given.get("thresholds"), known) if known is not None else []
     model = given.get("model", {})
     faults += _option_faults(model) if isinstance(model, Mapping) else []
     faults += list(_missing_files(given.get("data")))
@@ -170,6 +197,16 @@ def build_config(settings: Mapping[str, Any], *, name: str, near: Path, source: 
         listed = "\n".join(f"  - {fault}" for fault in faults)
         raise ConfigError(f"{source} has {len(faults)} fault(s):\n{listed}")
     return config
+
+
+def _unknown_labels(thresholds: Any, labels: LabelSet) -> list[str]:
+    """Return a fault for each label of `thresholds.per_label` that is none."""
+    own = thresholds.get("per_label") if isinstance(thresholds, Mapping) else None
+    return [
+        f"thresholds.per_label.{name}: unknown label{did_you_mean(str(name), labels)} (known: {', '.join(labels)})"
+        for name in (own if isinstance(own, Mapping) else ())
+        if name not in labels.names
+    ]
 
 
 def _missing_files(data: Any) -> Iterator[str]:
@@ -289,8 +326,13 @@ def _explain(found: ValidationError, model: type[BaseModel], *, prefix: str = ""
 def _fields(model: type[BaseModel], place: Sequence[str]) -> list[str]:
     """Return the known keys at a place inside a settings class."""
     current = model
+    below: Any = None  # what every key of a mapping holds
     for part in place:
-        annotation = current.model_fields[part].annotation if part in current.model_fields else None
+        field = current.model_fields.get(part)
+        annotation = below or (field.annotation if field else None)
+        below = get_args(annotation)[1] if get_args(annotation)[:1] == (str,) else None
+        if below is not None:
+            continue
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
         current = annotation

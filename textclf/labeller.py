@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from textclf.articles.sentences import split_units
-from textclf.calibration import Calibration, LabelMap, fit_calibration
+from textclf.calibration import LINEAR, Calibration, LabelMap, fit_calibration
 from textclf.errors import DataError, TextclfWarning
 from textclf.labels import LabelSet
 from textclf.models.interface import CountsWindows, Predictor, TakesCalibration
+from textclf.objectives import F1, Objective
 from textclf.records import MAX_CHARACTERS, Article, ContextSetting, Examples, LabelledPassage, Passage, Unit
-from textclf.thresholds import NEVER, decide, fit_thresholds
+from textclf.threshold_fit import fit_for, warn_of_fits
+from textclf.thresholds import decide
 
 STREAM_WINDOW = 8_192  # passages labelled at a time when streaming
 
@@ -177,26 +179,37 @@ def fit_labeller(
     shrinkage: float,
     seed: int,
     never: Sequence[int] = (),
+    objectives: Sequence[Objective] | None = None,
 ) -> tuple[Labeller, np.ndarray]:
     """Fit calibration and thresholds on held-out paragraphs; return the whole and the calibrated probabilities.
 
+    How sure each threshold is stands in the labeller's card, under `threshold_fit`.
+
     Args:
-        predictor: The trained model. One that can takes Platt scaling into its last layer.
+        predictor: The trained model. One that can takes a calibration that is a line in log-odds into its last layer.
         held_out: Paragraphs the probabilities are of.
         probabilities: float32 (n, k), from a model that did not train on these articles.
         calibration: The method (see `fit_calibration`).
         shrinkage: See `fit_thresholds`.
         seed: For the resamples.
         never: Columns that had no positive in training; they are never predicted.
+        objectives: What each label's threshold is fitted for; by default F1.
     """
     takes = isinstance(predictor, TakesCalibration)
-    fitted = fit_calibration(held_out.targets, probabilities, method=calibration, affine_only=takes)
+    fitted = fit_calibration(
+        held_out.targets, probabilities, method=calibration, affine_only=takes, groups=held_out.groups
+    )
     maps = tuple(LabelMap() if column in never else m for column, m in enumerate(fitted.maps))
     fitted = Calibration(maps)
     calibrated = fitted(probabilities)
-    thresholds = fit_thresholds(held_out.targets, calibrated, held_out.groups, shrinkage=shrinkage, seed=seed)
-    thresholds[list(never)] = NEVER
-    if isinstance(predictor, TakesCalibration) and all(m.method in ("platt", "none") for m in maps):
+    names = predictor.labels.names
+    wanted = [F1] * len(names) if objectives is None else objectives
+    settings: dict[str, Any] = {"shrinkage": shrinkage, "never": never, "seed": seed}
+    fits = fit_for(held_out.targets, calibrated, held_out.groups, wanted, **settings)
+    warn_of_fits(names, fits)
+    if isinstance(predictor, TakesCalibration) and all(m.method in LINEAR for m in maps):
         predictor.scale_logits(np.array([m.slope for m in maps]), np.array([m.intercept for m in maps]))
         fitted = replace(fitted, in_weights=True)
-    return Labeller(predictor, fitted, thresholds), calibrated
+    thresholds = np.array([fit.threshold for fit in fits])
+    card = {"threshold_fit": {name: fit.to_json() for name, fit in zip(names, fits, strict=True)}}
+    return Labeller(predictor, fitted, thresholds, card=card), calibrated

@@ -1,4 +1,4 @@
-"""Per-label decision thresholds that maximise F1 without chasing noise.
+"""Per-label decision thresholds that maximise F1, or another F-measure, without chasing noise.
 
 The threshold with the best F1 on a few dozen positives is mostly luck. Two things steady it. F1 is averaged over
 resamples of the articles at every threshold before the best one is taken; and that one is drawn towards a threshold
@@ -30,17 +30,19 @@ def fit_thresholds(
     probabilities: np.ndarray,
     groups: np.ndarray,
     *,
+    beta: float = 1.0,
     shrinkage: float = 100.0,
     towards: np.ndarray | None = None,
     n_resamples: int = 200,
     seed: int = 0,
 ) -> np.ndarray:
-    """Fit one threshold per label for F1.
+    """Fit one threshold per label for F1, or F-beta.
 
     Args:
         targets: float32 (n, k): 1, 0 or NaN for unknown.
         probabilities: float32 (n, k), calibrated, from a model that did not train on these rows.
         groups: (n,): the article of each row.
+        beta: How many times as much recall matters as precision.
         shrinkage: The number of positives at which a label's own threshold and the pooled one weigh the same;
             0 trusts every label's own, infinity gives all labels the pooled one.
         towards: float64 (k,), each between 0 and 1: thresholds to draw towards in place of the pooled one.
@@ -62,14 +64,20 @@ def fit_thresholds(
         for row, column in enumerate(fitted):
             has_positive = weights @ (targets[:, column] == 1) > 0
             drawn[row] += has_positive.sum()
-            curves[row] += _f1_curve(targets[:, column], probabilities[:, column], weights[has_positive]).sum(axis=0)
+            drawn_in = weights[has_positive]
+            curves[row] += f_curve(targets[:, column], probabilities[:, column], drawn_in, beta=beta).sum(axis=0)
     curves /= np.maximum(drawn, 1)[:, None]
-    common = np.full(k, _best(curves.mean(axis=0), slack=SLACK)) if towards is None else log_odds(towards)
-    own = np.array([_best(curve, slack=SLACK) for curve in curves])
-    trust = support[fitted] / (support[fitted] + shrinkage) if np.isfinite(shrinkage) else np.zeros(len(fitted))
+    common = np.full(k, best_of(curves.mean(axis=0), slack=SLACK)) if towards is None else log_odds(towards)
+    own = np.array([best_of(curve, slack=SLACK) for curve in curves])
+    trust = trust_in(support[fitted], shrinkage)
     thresholds = common.copy()
     thresholds[fitted] = trust * own + (1 - trust) * common[fitted]
     return sigmoid(thresholds)
+
+
+def trust_in(support: np.ndarray, shrinkage: float) -> np.ndarray:
+    """Return what a label's own threshold weighs, from 0 to 1, against the one for all, by its positives (k,)."""
+    return np.asarray(support / (support + shrinkage)) if np.isfinite(shrinkage) else np.zeros(len(support))
 
 
 def best_common_threshold(targets: np.ndarray, probabilities: np.ndarray) -> float:
@@ -78,11 +86,11 @@ def best_common_threshold(targets: np.ndarray, probabilities: np.ndarray) -> flo
     if not len(fitted):
         return DEFAULT
     ones = np.ones((1, len(targets)))
-    curves = np.concatenate([_f1_curve(targets[:, j], probabilities[:, j], ones) for j in fitted])
-    return float(sigmoid(np.array(_best(curves.mean(axis=0), slack=0.0))))
+    curves = np.concatenate([f_curve(targets[:, j], probabilities[:, j], ones) for j in fitted])
+    return float(sigmoid(np.array(best_of(curves.mean(axis=0), slack=0.0))))
 
 
-def _best(curve: np.ndarray, *, slack: float) -> float:
+def best_of(curve: np.ndarray, *, slack: float) -> float:
     """Return the log-odds at which a curve (g,) is highest: the middle of the stretch within `slack` of its peak."""
     peak = int(curve.argmax())
     lower = np.flatnonzero(curve < curve[peak] - slack - 1e-9)
@@ -91,8 +99,8 @@ def _best(curve: np.ndarray, *, slack: float) -> float:
     return float(GRID[start] + GRID[end]) / 2
 
 
-def _f1_curve(targets: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return F1 (b, g) of one label at every threshold of the grid, for every row weighting."""
+def f_curve(targets: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, *, beta: float = 1.0) -> np.ndarray:
+    """Return F-beta (b, g) of one label at every threshold of the grid, for every row weighting."""
     known = ~np.isnan(targets)
     scores = log_odds(probabilities[known])
     order = np.argsort(scores)
@@ -101,7 +109,8 @@ def _f1_curve(targets: np.ndarray, probabilities: np.ndarray, weights: np.ndarra
     said = _sum_from(weights, below)
     hits = _sum_from(weights * (targets[known][order] == 1), below)
     total = (weights @ (targets[known][order] == 1))[:, None]
-    return np.asarray(np.divide(2 * hits, said + total, out=np.zeros_like(hits), where=said + total > 0))
+    below_line = said + beta**2 * total
+    return np.asarray(np.divide((1 + beta**2) * hits, below_line, out=np.zeros_like(hits), where=below_line > 0))
 
 
 def _sum_from(values: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -90,6 +90,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         seed=config.seed,
     )
     card = {
+        **fitted.model.card,
         "config": config.to_json(),
         "data": describe_data(training, validation, context=config.data.context),
         "shares": describe_shares(config.labels, fitted.scored),
@@ -164,6 +165,7 @@ def fit(
         shrinkage=thresholds.shrinkage,
         seed=seed,
         never=never,
+        objectives=thresholds.objectives(labels),
     )
     return Fitted(model, held_out, Scored(held_out.targets, calibrated, decide(calibrated, model.thresholds)))
 
@@ -330,7 +332,9 @@ def is_trained(config: Config) -> bool:
     if not (config.out / CARD).is_file():
         return False
     card, wanted, splits = load_bundle(config.out).card, config.to_json(), read_splits(config)
-    same_settings = all(card["config"].get(key) == wanted[key] for key in ("labels", "model", "thresholds", "seed"))
+    same_settings = all(card["config"].get(key) == wanted[key] for key in ("labels", "model", "seed"))
+    unset = ThresholdSettings().model_dump(mode="json")  # what an older card lacks is as it was by default
+    same_settings &= {**unset, **card["config"].get("thresholds", {})} == wanted["thresholds"]
     same_context = card["config"].get("data", {}).get("context", "none") == config.data.context
     described = describe_data(splits["train"], splits.get("validation"), context=config.data.context)
     return same_settings and same_context and card.get("data") == described

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from textclf.adapt import LabelChange, Target, find_changes, held_shares, look_at_labelled
+from textclf.adapt import LabelChange, find_changes, held_shares
+from textclf.adapt_target import Target, look_at_labelled
 from textclf.bundle import load_bundle
 from textclf.calibration import log_odds, sigmoid
 from textclf.datasets import read_labelled
