@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from textclf.errors import ConfigError, did_you_mean
+from textclf.intervals import Method
 from textclf.labels import LabelSet
 from textclf.models.interface import Options
 from textclf.models.registry import get_kind
@@ -68,6 +69,7 @@ class EvaluationSettings(Section):
 
     resamples: int = Field(1_000, ge=100, description="Article resamples.")
     confidence: float = Field(0.95, gt=0, lt=1)
+    interval: Method = Field("percentile", description="How intervals are read off the resamples: percentile or bca.")
 
 
 class TrackingSettings(Section):
