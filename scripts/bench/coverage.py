@@ -83,9 +83,9 @@ def intervals(scored: Scored, *, resamples: int, seed: int) -> dict[str, list[In
     }
 
 
-def truth(clustering: float) -> np.ndarray:
-    """Return the scores (5,) of a world, from a draw of 400,000 articles."""
-    scored = draw(400_000, clustering, np.random.default_rng(0))
+def truth(clustering: float, *, n_articles: int = 400_000) -> np.ndarray:
+    """Return the scores (5,) of a world, from a very large draw."""
+    scored = draw(n_articles, clustering, np.random.default_rng(0))
     return scores(scored, Weights(scored.ones()))[0]
 
 
