@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -141,13 +143,13 @@ def test_the_jackknife_leaves_each_article_out_once(monkeypatch: pytest.MonkeyPa
     left_out = jackknife_articles(lambda times: times, 7)
     assert sorted(map(tuple, left_out)) == sorted(map(tuple, 1 - np.eye(7)))
     monkeypatch.setattr(intervals, "JACKKNIFE_LUMPS", 3)
-    monkeypatch.setattr(intervals, "BLOCK_CELLS", 14)
+    monkeypatch.setattr(intervals, "BLOCK_CELLS", 8 * 14)
     lumps = jackknife_articles(lambda times: times, 7)
     assert (1 - lumps).sum(axis=0).tolist() == [1] * 7
     assert sorted((1 - lumps).sum(axis=1).tolist()) == [2, 2, 3]
 
 
-def bca_of(values: np.ndarray, statistic: object = None, **options: float) -> Interval:
+def bca_of(values: np.ndarray, statistic: object = None, **options: Any) -> Interval:
     statistic = statistic or mean_of(values)
     samples = bootstrap_articles(statistic, len(values), n_resamples=4_000, seed=0)  # type: ignore[arg-type]
     left_out = jackknife_articles(statistic, len(values))  # type: ignore[arg-type]
@@ -211,3 +213,13 @@ def test_wilson_of_nothing_and_of_too_much():
     assert wilson_interval(0, 10).high == pytest.approx(0.2775, abs=1e-4)
     with pytest.raises(ValueError, match="between 0 and n = 3; given: 4"):
         wilson_interval(4, 3)
+
+
+def test_few_articles_get_a_wider_interval_and_many_hardly():
+    ratios = []
+    for n in (8, 20, 400):
+        values = np.random.default_rng(7).normal(size=n)
+        plain, widened = bca_of(values), bca_of(values, n_articles=n)
+        ratios.append((widened.high - widened.low) / (plain.high - plain.low))
+    assert ratios[0] > ratios[1] > 1.05 > ratios[2] > 0.999
+    assert bca_of(np.array([0.3]), n_articles=1) == pytest.approx((0.3, 0.3))

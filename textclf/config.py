@@ -69,7 +69,7 @@ class EvaluationSettings(Section):
 
     resamples: int = Field(1_000, ge=100, description="Article resamples.")
     confidence: float = Field(0.95, gt=0, lt=1)
-    interval: Method = Field("percentile", description="How intervals are read off the resamples: percentile or bca.")
+    interval: Method = Field("bca", description="How intervals are read off the resamples: bca or percentile.")
 
 
 class TrackingSettings(Section):

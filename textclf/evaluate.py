@@ -26,7 +26,10 @@ from textclf.significance import holm, permutation_test
 from textclf.thresholds import decide
 
 T = TypeVar("T")
-METHOD_NAMES: dict[Method, str] = {"percentile": "percentile", "bca": "BCa"}
+METHOD_NAMES: dict[Method, str] = {
+    "percentile": "percentile bootstrap over articles",
+    "bca": "BCa bootstrap over articles, widened for few of them",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Evaluation:
     fitted_articles: list[str]
     settings: dict[str, float]
     notes: list[str] = field(default_factory=list)
-    interval: Method = "percentile"
+    interval: Method = "bca"
     reliability: list[list[ReliabilityBin]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -100,7 +103,7 @@ class Evaluation:
                 **{name: _ends(score) for name, score in self.overall.items()},
                 "per_label": label_intervals,
                 **self.settings,
-                "method": f"{METHOD_NAMES[self.interval]} bootstrap over articles",
+                "method": METHOD_NAMES[self.interval],
             },
             "articles_seen_in_training": self.seen_articles,
             "articles_thresholds_were_fitted_on": self.fitted_articles,
@@ -160,7 +163,7 @@ def evaluate(
     resamples: int = 1_000,
     confidence: float = 0.95,
     seed: int = 0,
-    interval: Method = "percentile",
+    interval: Method = "bca",
 ) -> Evaluation:
     """Score a model on labelled articles, with bootstrap intervals over articles.
 
@@ -188,7 +191,7 @@ def evaluate_against(
     resamples: int = 1_000,
     confidence: float = 0.95,
     seed: int = 0,
-    interval: Method = "percentile",
+    interval: Method = "bca",
 ) -> tuple[Evaluation, Evaluation, Difference]:
     """Score two models on the same articles and the paired difference between them.
 
@@ -235,7 +238,7 @@ def paired_difference(
     resamples: int,
     confidence: float,
     seed: int,
-    interval: Method = "percentile",
+    interval: Method = "bca",
 ) -> Difference:
     """Return the difference of two scored models, both scored anew on each resample of the articles."""
     ours, theirs = (replace(scored, groups=examples.groups) for scored in (ours, theirs))
@@ -267,7 +270,7 @@ def summarise(
     resamples: int,
     confidence: float,
     seed: int,
-    interval: Method = "percentile",
+    interval: Method = "bca",
 ) -> Evaluation:
     """Turn scored examples into an `Evaluation`, noting articles the model has met before."""
     scored = replace(scored, groups=examples.groups)
@@ -349,7 +352,7 @@ class Sampling:
         samples = bootstrap_articles(statistic, n_articles, n_resamples=self.resamples, seed=self.seed)
         if self.interval == "bca":
             left_out = jackknife_articles(statistic, n_articles)
-            intervals = bca_interval(samples, values, left_out, confidence=self.confidence)
+            intervals = bca_interval(samples, values, left_out, confidence=self.confidence, n_articles=n_articles)
         else:
             intervals = percentile_interval(samples, confidence=self.confidence)
         return [

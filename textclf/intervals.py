@@ -2,7 +2,8 @@
 
 Paragraphs of one article are alike, so resampling them one by one gives intervals that are too narrow. Here whole
 articles are drawn with replacement (the cluster bootstrap; Davison and Hinkley 1997, section 3.8). From the resamples
-an interval is read off as percentiles, or with Efron's (1987) correction for bias and acceleration (BCa).
+an interval is read off as percentiles, or with Efron's (1987) correction for bias and acceleration (BCa), and widened
+for few articles (Hesterberg 2015).
 """
 
 from __future__ import annotations
@@ -80,15 +81,18 @@ def bootstrap_articles(statistic: Statistic, n_articles: int, *, n_resamples: in
 def jackknife_articles(statistic: Statistic, n_articles: int) -> np.ndarray:
     """Return the statistic with each article left out in turn, stacked: (lumps, ...).
 
-    Over 500 articles are left out in 500 lumps: the acceleration that BCa wants of them comes out nearly the same.
+    Of a single article nothing can be left out, and there are no lumps. Over 500 are left out in 500 lumps: the
+    acceleration that BCa wants of them comes out nearly the same.
 
     Args:
         statistic: Takes article weights (b, n_articles) and returns (b, ...).
         n_articles: How many articles there are.
     """
+    if n_articles < 2:
+        return statistic(np.zeros((0, n_articles)))
     lumps = min(n_articles, JACKKNIFE_LUMPS)
-    lump = np.random.default_rng(0).permutation(n_articles) % max(lumps, 1)
-    block = max(1, BLOCK_CELLS // max(n_articles, 1))
+    lump = np.random.default_rng(0).permutation(n_articles) % lumps
+    block = max(1, BLOCK_CELLS // (8 * n_articles))
     left_out = [np.arange(start, min(start + block, lumps)) for start in range(0, lumps, block)]
     return np.concatenate([statistic((lump != which[:, None]).astype(np.float64)) for which in left_out])
 
@@ -100,7 +104,12 @@ def percentile_interval(samples: np.ndarray, *, confidence: float) -> list[Inter
 
 
 def bca_interval(
-    samples: np.ndarray, values: np.ndarray, jackknife: np.ndarray, *, confidence: float
+    samples: np.ndarray,
+    values: np.ndarray,
+    jackknife: np.ndarray,
+    *,
+    confidence: float,
+    n_articles: int | None = None,
 ) -> list[Interval]:
     """Return the BCa interval of each column: percentiles moved for median bias and for skewness.
 
@@ -112,11 +121,14 @@ def bca_interval(
         values: () or (k,): that of the sample itself.
         jackknife: (a,) or (a, k): that with articles left out, from `jackknife_articles`.
         confidence: Such as 0.95.
+        n_articles: Widen the interval for having only so many; by default it is not.
     """
+    confidence = confidence if n_articles is None else _widened(confidence, n_articles)
+    values = np.reshape(values, -1)
     columns = zip(
-        samples.reshape(len(samples), -1).T,
-        np.reshape(values, -1),
-        jackknife.reshape(len(jackknife), -1).T,
+        samples.reshape(len(samples), len(values)).T,
+        values,
+        jackknife.reshape(len(jackknife), len(values)).T,
         strict=True,
     )
     return [_bca(column, float(value), left_out, confidence) for column, value, left_out in columns]
@@ -162,6 +174,20 @@ def _between(samples: np.ndarray, low: float, high: float) -> Interval:
         return Interval(math.nan, math.nan)
     ends = np.percentile(defined, [100 * low, 100 * high])
     return Interval(float(ends[0]), float(ends[1]))
+
+
+def _widened(confidence: float, n_articles: int) -> float:
+    """Return the confidence whose percentiles hold as often as asked though articles are few.
+
+    Resamples of n articles spread less than samples would, by the root of (n - 1) / n, and the spread is itself
+    estimated, which Student's t allows for. With 20 articles 0.95 becomes 0.968, with 200 it becomes 0.952.
+    """
+    from scipy.special import stdtrit
+
+    if n_articles < 2:
+        return confidence
+    z = math.sqrt(n_articles / (n_articles - 1)) * float(stdtrit(n_articles - 1, (1 + confidence) / 2))
+    return 2 * NormalDist().cdf(z) - 1
 
 
 def _bca(samples: np.ndarray, value: float, left_out: np.ndarray, confidence: float) -> Interval:

@@ -1,4 +1,4 @@
-"""Simulate how often 95% intervals hold the truth: over articles, percentile and BCa, and over paragraphs.
+"""Simulate how often 95% intervals hold the truth: over articles, by percentiles and BCa, and over paragraphs.
 
     OMP_NUM_THREADS=1 python scripts/bench/coverage.py [--articles 20 50 100 200] [--clustering 0.2 0.5]
         [--repeats 1000] [--resamples 500]
@@ -29,7 +29,7 @@ from textclf.metrics import Scored, Weights, average_precision, f1, false_alarm_
 
 SHARES = (0.30, 0.12, 0.04)
 SCORES = ("macro-F1", "F1, 12% label", "F1, 4% label", "AP, 12% label", "false-alarm rate")
-METHODS = ("articles, percentile", "articles, BCa", "paragraphs, percentile")
+METHODS = ("articles, percentile", "articles, BCa", "articles, BCa widened", "paragraphs, percentile")
 
 
 def draw(n_articles: int, clustering: float, rng: np.random.Generator) -> Scored:
@@ -74,6 +74,7 @@ def intervals(scored: Scored, *, resamples: int, seed: int) -> dict[str, list[In
     found = [
         percentile_interval(samples, confidence=0.95),
         bca_interval(samples, values, left_out, confidence=0.95),
+        bca_interval(samples, values, left_out, confidence=0.95, n_articles=n_articles),
         percentile_interval(single, confidence=0.95),
     ]
     undefined = Interval(np.nan, np.nan)

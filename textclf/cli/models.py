@@ -76,7 +76,7 @@ def evaluate(
         "confidence": confidence or configured.get("confidence", 0.95),
         "seed": seed,
     }
-    method = interval or configured.get("interval", "percentile")
+    method = interval or configured.get("interval", "bca")
     if against is None:
         result = run(labeller, articles, interval=method, **settings)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
