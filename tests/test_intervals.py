@@ -221,5 +221,8 @@ def test_few_articles_get_a_wider_interval_and_many_hardly():
         values = np.random.default_rng(7).normal(size=n)
         plain, widened = bca_of(values), bca_of(values, n_articles=n)
         ratios.append((widened.high - widened.low) / (plain.high - plain.low))
+        samples = bootstrap_articles(mean_of(values), n, n_resamples=4_000, seed=0)
+        (narrow,), (wide,) = (percentile_interval(samples, confidence=0.9, n_articles=few) for few in (None, n))
+        assert wide.low <= narrow.low < narrow.high <= wide.high
     assert ratios[0] > ratios[1] > 1.05 > ratios[2] > 0.999
     assert bca_of(np.array([0.3]), n_articles=1) == pytest.approx((0.3, 0.3))

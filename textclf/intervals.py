@@ -97,8 +97,15 @@ def jackknife_articles(statistic: Statistic, n_articles: int) -> np.ndarray:
     return np.concatenate([statistic((lump != which[:, None]).astype(np.float64)) for which in left_out])
 
 
-def percentile_interval(samples: np.ndarray, *, confidence: float) -> list[Interval]:
-    """Return the percentile interval of each column of samples (b,) or (b, k), leaving out undefined resamples."""
+def percentile_interval(samples: np.ndarray, *, confidence: float, n_articles: int | None = None) -> list[Interval]:
+    """Return the percentile interval of each column of samples (b,) or (b, k), leaving out undefined resamples.
+
+    Args:
+        samples: The statistic of each resample.
+        confidence: Such as 0.95.
+        n_articles: Widen the interval for having only so many; by default it is not.
+    """
+    confidence = confidence if n_articles is None else _widened(confidence, n_articles)
     tail = (1 - confidence) / 2
     return [_between(column, tail, 1 - tail) for column in samples.reshape(len(samples), -1).T]
 

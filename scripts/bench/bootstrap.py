@@ -40,18 +40,17 @@ def by_scikit_learn(scored: Scored, weights: np.ndarray) -> Scores:
     truth, said, p = scored.targets.astype(int), scored.decisions.astype(int), scored.probabilities
     some = truth.any(axis=1)  # rankings of labels are of paragraphs that carry one
     found: Scores = {
-        ("macro_f1", None): sk.f1_score(truth, said, average="macro", sample_weight=weights),
         ("micro_f1", None): sk.f1_score(truth, said, average="micro", sample_weight=weights),
-        ("weighted_f1", None): sk.f1_score(truth, said, average="weighted", sample_weight=weights),
         ("exact_match", None): sk.accuracy_score(truth, said, sample_weight=weights),
         ("hamming_loss", None): sk.hamming_loss(truth, said, sample_weight=weights),
         ("lrap", None): sk.label_ranking_average_precision_score(truth[some], p[some], sample_weight=weights[some]),
         ("coverage_error", None): sk.coverage_error(truth[some], p[some], sample_weight=weights[some]),
-        ("macro_ap", None): sk.average_precision_score(truth, p, average="macro", sample_weight=weights),
     }
     each = sk.precision_recall_fscore_support(truth, said, sample_weight=weights)
     for name, values in zip(("precision", "recall", "f1"), each, strict=False):
         found |= {(name, j): value for j, value in enumerate(values)}
+    found["macro_f1", None] = np.mean(each[2])
+    found["weighted_f1", None] = np.average(each[2], weights=each[3])
     for j in range(truth.shape[1]):
         y, score = truth[:, j], p[:, j]
         found["ap", j] = sk.average_precision_score(y, score, sample_weight=weights)
@@ -59,6 +58,7 @@ def by_scikit_learn(scored: Scored, weights: np.ndarray) -> Scores:
         found["brier", j] = sk.brier_score_loss(y, score, sample_weight=weights)
         precision, recall, _ = sk.precision_recall_curve(y, score, sample_weight=weights)
         found["best_f1", j] = (2 * precision * recall / np.maximum(precision + recall, 1e-12)).max()
+    found["macro_ap", None] = np.mean([found["ap", j] for j in range(truth.shape[1])])
     return found
 
 
