@@ -152,6 +152,7 @@ class Difference:
                 for name, score in self.overall.items()
             },
             "per_label": per_label,
+            "intervals": f"paired {METHOD_NAMES['percentile']}, widened for few of them",
             "p_values": "two-sided, paired: whole articles swapped between the models; Holm's adjustment over labels",
         }
 
