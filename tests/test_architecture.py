@@ -14,7 +14,8 @@ FLOORS = [
     for rooms in (
         "errors files labels progress records version yamlfile",
         "articles datasets perturb",
-        "calibration facets intervals keywords metrics models objectives priors splits threshold_fit thresholds",
+        "calibration facets intervals keywords metrics models objectives priors significance splits "
+        "threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
         "adapt adapt_target adjudication agreement classifier compare evaluate export gold leakage leave_out "
         "predict refit robustness scoring slices study train tune",

@@ -22,6 +22,7 @@ from textclf.errors import DataError, TextclfWarning
 from textclf.evaluate import evaluate, evaluate_against
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
+from textclf.metrics import OVERALL, PER_LABEL
 from textclf.records import Article, Examples, Paragraph
 from textclf.thresholds import NEVER
 from textclf.train import fold_groups, is_trained, out_of_fold, train
@@ -194,6 +195,46 @@ def test_a_paired_difference_is_narrower_than_two_intervals() -> None:
     assert gain.interval.low > 0
     widths = [np.diff(each.overall["macro_f1"].interval)[0] for each in (better, worse)]
     assert np.diff(gain.interval)[0] < sum(widths)
+
+
+def test_a_difference_carries_p_values_adjusted_over_labels() -> None:
+    articles = make_articles(60, seed=4)
+    *_, difference = evaluate_against(labeller(0.05), labeller(0.4), articles, resamples=200)
+    assert difference.p_values["macro_f1"] == pytest.approx(1 / 201)
+    for name, raw in difference.label_p_values.items():
+        assert all(adjusted >= p for p, adjusted in zip(raw, difference.holm[name], strict=True) if p == p)
+    written = difference.to_json()
+    assert written["macro_f1"]["p_value"] == round(1 / 201, 6)
+    assert written["per_label"]["fight"]["f1"]["p_value_holm"] == pytest.approx(3 / 201, abs=1e-6)
+    *_, nothing = evaluate_against(labeller(0.2), labeller(0.2), articles, resamples=100)
+    assert set(nothing.p_values.values()) == {1.0}
+
+
+def test_intervals_may_be_bca_and_say_so() -> None:
+    articles = make_articles(30, seed=4)
+    plain, bca = (
+        evaluate(labeller(0.2), articles, resamples=300, interval=method).to_json() for method in ("percentile", "bca")
+    )
+    assert plain["macro_f1"] == bca["macro_f1"]
+    assert plain["intervals"]["method"] == "percentile bootstrap over articles"
+    assert bca["intervals"]["method"] == "BCa bootstrap over articles, widened for few of them"
+    low, high = bca["intervals"]["macro_ap"]
+    assert low < bca["macro_ap"] < high
+    assert [low, high] != plain["intervals"]["macro_ap"]
+    assert low == pytest.approx(plain["intervals"]["macro_ap"][0], abs=0.1)
+
+
+def test_every_score_is_written_with_its_reliability() -> None:
+    written = evaluate(labeller(0.2), make_articles(30, seed=4), resamples=100).to_json()
+    assert set(OVERALL) < set(written)
+    assert set(OVERALL) < set(written["intervals"])
+    for label in LABELS:
+        scores = written["per_label"][label]
+        assert {*PER_LABEL, "support", "threshold", "reliability"} == set(scores)
+        assert sum(each["count"] for each in scores["reliability"]) <= written["n_paragraphs"]
+        assert scores["best_f1"] >= scores["f1"]
+    assert written["article_macro_f1"] >= 0.3
+    assert json.dumps(written, allow_nan=False)
 
 
 def test_models_with_different_labels_are_not_compared() -> None:

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from textclf.calibration import Method
+from textclf.calibration import Method as CalibrationMethod
 from textclf.errors import ConfigError, did_you_mean
+from textclf.intervals import Method as IntervalMethod
 from textclf.labels import LabelSet
 from textclf.models.interface import Options
 from textclf.models.registry import get_kind
@@ -81,7 +82,7 @@ class ThresholdSettings(ObjectiveSettings):
         default_factory=dict, description="Labels that are fitted for something else."
     )
     shrinkage: float = Field(100.0, ge=0, description="Positives at which a label's own threshold counts half.")
-    calibration: Method = "auto"
+    calibration: CalibrationMethod = "auto"
     folds: int = Field(5, ge=2, description="Article folds, used when there is no validation file.")
 
     def objectives(self, labels: LabelSet) -> list[Objective]:
@@ -94,6 +95,7 @@ class EvaluationSettings(Section):
 
     resamples: int = Field(1_000, ge=100, description="Article resamples.")
     confidence: float = Field(0.95, gt=0, lt=1)
+    interval: IntervalMethod = Field("bca", description="How intervals are read off the resamples: bca or percentile.")
 
 
 class TrackingSettings(Section):

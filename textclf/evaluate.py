@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from textclf.errors import DataError
-from textclf.intervals import Interval, bootstrap, percentile_interval
+from textclf.intervals import (
+    Interval,
+    Method,
+    bca_interval,
+    bootstrap_articles,
+    jackknife_articles,
+    percentile_interval,
+)
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
-from textclf.metrics import OVERALL, PER_LABEL, Scored, counts
+from textclf.metrics import OVERALL, PER_LABEL, ReliabilityBin, Scored, Weights, all_scores, counts, reliability
 from textclf.records import Article, Examples
 from textclf.scoring import score_articles
+from textclf.significance import holm, permutation_test
 from textclf.thresholds import decide
+
+T = TypeVar("T")
+METHOD_NAMES: dict[Method, str] = {
+    "percentile": "percentile bootstrap over articles",
+    "bca": "BCa bootstrap over articles, widened for few of them",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,8 @@ class Evaluation:
         fitted_articles: Ids of articles its thresholds were fitted on: scores on them flatter a little.
         settings: Resamples, confidence and seed of the intervals.
         notes: What a reader should know.
+        interval: How the intervals were read off the resamples.
+        reliability: Per label, what was predicted and what observed, by bins of rising probability.
     """
 
     labels: LabelSet
@@ -65,6 +81,8 @@ class Evaluation:
     fitted_articles: list[str]
     settings: dict[str, float]
     notes: list[str] = field(default_factory=list)
+    interval: Method = "bca"
+    reliability: list[list[ReliabilityBin]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation JSON-ready; an undefined score is null."""
@@ -74,6 +92,8 @@ class Evaluation:
             per_label[label] = {name: _number(scores[j].value) for name, scores in self.per_label.items()}
             per_label[label] |= {"support": self.support[j], "threshold": self.thresholds[j]}
             label_intervals[label] = {name: _ends(scores[j]) for name, scores in self.per_label.items()}
+            if self.reliability:
+                per_label[label]["reliability"] = [_rounded(asdict(each)) for each in self.reliability[j]]
         return {
             "n_articles": self.n_articles,
             "n_paragraphs": self.n_paragraphs,
@@ -84,7 +104,7 @@ class Evaluation:
                 **{name: _ends(score) for name, score in self.overall.items()},
                 "per_label": label_intervals,
                 **self.settings,
-                "method": "percentile bootstrap over articles",
+                "method": METHOD_NAMES[self.interval],
             },
             "articles_seen_in_training": self.seen_articles,
             "articles_thresholds_were_fitted_on": self.fitted_articles,
@@ -100,23 +120,41 @@ class Difference:
         overall: Score name to difference.
         per_label: Score name to one difference per label.
         labels: The label set.
+        p_values: Score name to p-value, by swapping whole articles between the models.
+        label_p_values: Score name to one p-value per label.
+        holm: Those, adjusted for being as many tests as the score has labels.
     """
 
     labels: LabelSet
     overall: dict[str, Estimate]
     per_label: dict[str, list[Estimate]]
+    p_values: dict[str, float]
+    label_p_values: dict[str, list[float]]
+    holm: dict[str, list[float]]
 
     def to_json(self) -> dict[str, Any]:
         """Return the differences JSON-ready."""
-        return {
-            **{name: {"difference": _number(s.value), "interval": _ends(s)} for name, s in self.overall.items()},
-            "per_label": {
-                label: {
-                    name: {"difference": _number(scores[j].value), "interval": _ends(scores[j])}
-                    for name, scores in self.per_label.items()
+        per_label: dict[str, Any] = {label: {} for label in self.labels}
+        for name, scores in self.per_label.items():
+            for j, label in enumerate(self.labels):
+                per_label[label][name] = {
+                    "difference": _number(scores[j].value),
+                    "interval": _ends(scores[j]),
+                    "p_value": _number(self.label_p_values[name][j]),
+                    "p_value_holm": _number(self.holm[name][j]),
                 }
-                for j, label in enumerate(self.labels)
+        return {
+            **{
+                name: {
+                    "difference": _number(score.value),
+                    "interval": _ends(score),
+                    "p_value": _number(self.p_values[name]),
+                }
+                for name, score in self.overall.items()
             },
+            "per_label": per_label,
+            "intervals": f"paired {METHOD_NAMES['percentile']}, widened for few of them",
+            "p_values": "two-sided, paired: whole articles swapped between the models; Holm's adjustment over labels",
         }
 
 
@@ -127,6 +165,7 @@ def evaluate(
     resamples: int = 1_000,
     confidence: float = 0.95,
     seed: int = 0,
+    interval: Method = "bca",
 ) -> Evaluation:
     """Score a model on labelled articles, with bootstrap intervals over articles.
 
@@ -136,12 +175,13 @@ def evaluate(
         resamples: Article resamples.
         confidence: Of the intervals.
         seed: Fixes the resamples.
+        interval: How intervals are read off the resamples; docs/statistics.md tells which is nearer the truth when.
 
     Raises:
         DataError: When there is no paragraph, or a label the model does not know.
     """
     examples, (scored,) = score_articles([model], articles)
-    return summarise(model, examples, scored, resamples=resamples, confidence=confidence, seed=seed)
+    return summarise(model, examples, scored, resamples=resamples, confidence=confidence, seed=seed, interval=interval)
 
 
 def evaluate_against(
@@ -152,10 +192,12 @@ def evaluate_against(
     resamples: int = 1_000,
     confidence: float = 0.95,
     seed: int = 0,
+    interval: Method = "bca",
 ) -> tuple[Evaluation, Evaluation, Difference]:
     """Score two models on the same articles and the paired difference between them.
 
     Each resample of the articles scores both models, so what makes articles hard is common to both and cancels.
+    The p-values come from as many random swaps of articles.
 
     Raises:
         DataError: When the two have different labels, or as `evaluate` does.
@@ -164,8 +206,8 @@ def evaluate_against(
     settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
     examples, (ours, theirs) = score_articles([model, other], articles)
     return (
-        summarise(model, examples, ours, **settings),
-        summarise(other, examples, theirs, **settings),
+        summarise(model, examples, ours, interval=interval, **settings),
+        summarise(other, examples, theirs, interval=interval, **settings),
         paired_difference(model.labels, examples, ours, theirs, **settings),
     )
 
@@ -191,13 +233,17 @@ def paired_difference(
     confidence: float,
     seed: int,
 ) -> Difference:
-    """Return the difference of two scored models, both scored anew on each resample of the articles."""
+    """Return the difference of two scored models, both scored anew on each resample of the articles.
 
-    def difference(weights: np.ndarray) -> np.ndarray:
-        return np.asarray(_all_metrics(ours, weights) - _all_metrics(theirs, weights))
-
-    estimates = _estimate(difference, ours, examples.groups, resamples, confidence, seed)
-    return Difference(labels, *_sort_out(estimates, len(labels)))
+    Its intervals are percentiles, widened for few articles: of equal models they leave out 0 less often than BCa ones.
+    """
+    ours, theirs = (replace(scored, groups=examples.groups) for scored in (ours, theirs))
+    sampling = Sampling(examples.groups, resamples, confidence, seed, interval="widened")
+    estimates = sampling.estimate(lambda weights: all_scores(ours, weights) - all_scores(theirs, weights))
+    p_values = permutation_test(all_scores, ours, theirs, examples.groups, n_permutations=resamples, seed=seed)
+    overall, of_labels = sort_out(p_values.tolist(), len(labels))
+    adjusted = {name: holm(np.array(values)).tolist() for name, values in of_labels.items()}
+    return Difference(labels, *sort_out(estimates, len(labels)), overall, of_labels, adjusted)
 
 
 def score(model: Labeller, examples: Examples) -> Scored:
@@ -220,12 +266,13 @@ def summarise(
     resamples: int,
     confidence: float,
     seed: int,
+    interval: Method = "bca",
 ) -> Evaluation:
     """Turn scored examples into an `Evaluation`, noting articles the model has met before."""
-    estimates = _estimate(
-        lambda weights: _all_metrics(scored, weights), scored, examples.groups, resamples, confidence, seed
-    )
-    overall, per_label = _sort_out(estimates, len(model.labels))
+    scored = replace(scored, groups=examples.groups)
+    sampling = Sampling(examples.groups, resamples=resamples, confidence=confidence, seed=seed, interval=interval)
+    estimates = sampling.estimate(lambda weights: all_scores(scored, weights))
+    overall, per_label = sort_out(estimates, len(model.labels))
     support = counts(scored, scored.ones()).positives[0].astype(int).tolist()
     seen, fitted = (known_articles(model, examples, split) for split in ("train", "validation"))
     notes = []
@@ -262,6 +309,8 @@ def summarise(
         fitted_articles=fitted,
         settings={"resamples": resamples, "confidence": confidence, "seed": seed},
         notes=notes,
+        interval=interval,
+        reliability=reliability(scored),
     )
 
 
@@ -276,29 +325,51 @@ def known_articles(model: Labeller, examples: Examples, split: str) -> list[str]
     return [article_id for article_id in examples.article_ids if article_id in known]
 
 
-def _all_metrics(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    """Return every metric as columns (b, overall + per-label metrics x k)."""
-    overall = [metric(scored, weights)[:, None] for metric in OVERALL.values()]
-    return np.concatenate(overall + [metric(scored, weights) for metric in PER_LABEL.values()], axis=1)
+@dataclass(frozen=True)
+class Sampling:
+    """How estimates of scores on some articles get their intervals.
+
+    Attributes:
+        groups: (n,): the article of each row.
+        resamples: Article resamples.
+        confidence: Of the intervals.
+        seed: Fixes the resamples.
+        interval: How they are read off; ``"widened"`` are percentiles, widened for few articles.
+    """
+
+    groups: np.ndarray
+    resamples: int
+    confidence: float
+    seed: int
+    interval: Literal[Method, "widened"]
+
+    def estimate(self, scores: Callable[[Weights], np.ndarray]) -> list[Estimate]:
+        """Return an estimate of each column of scores (b, c); an undefined score has no interval."""
+        articles, rows = np.unique(self.groups, return_inverse=True)
+        n_articles = len(articles)
+
+        def statistic(times: np.ndarray) -> np.ndarray:
+            return scores(Weights(times, rows))
+
+        values = statistic(np.ones((1, n_articles)))[0]
+        samples = bootstrap_articles(statistic, n_articles, n_resamples=self.resamples, seed=self.seed)
+        if self.interval == "bca":
+            left_out = jackknife_articles(statistic, n_articles)
+            intervals = bca_interval(samples, values, left_out, confidence=self.confidence, n_articles=n_articles)
+        else:
+            few = n_articles if self.interval == "widened" else None
+            intervals = percentile_interval(samples, confidence=self.confidence, n_articles=few)
+        return [
+            Estimate(float(value), interval if not math.isnan(value) else Interval(math.nan, math.nan))
+            for value, interval in zip(values, intervals, strict=True)
+        ]
 
 
-def _estimate(
-    statistic: Any, scored: Scored, groups: np.ndarray, resamples: int, confidence: float, seed: int
-) -> list[Estimate]:
-    values = statistic(scored.ones())[0]
-    samples = bootstrap(statistic, groups, n_resamples=resamples, seed=seed)
-    intervals = percentile_interval(samples, confidence=confidence)
-    return [
-        Estimate(float(value), interval if not math.isnan(value) else Interval(math.nan, math.nan))
-        for value, interval in zip(values, intervals, strict=True)
-    ]
-
-
-def _sort_out(estimates: list[Estimate], k: int) -> tuple[dict[str, Estimate], dict[str, list[Estimate]]]:
-    overall = dict(zip(OVERALL, estimates, strict=False))
-    rest = estimates[len(OVERALL) :]
+def sort_out(columns: list[T], k: int) -> tuple[dict[str, T], dict[str, list[T]]]:
+    """Part what there is of each column of `metrics.all_scores` by score: overall ones, and per-label ones by label."""
+    rest = columns[len(OVERALL) :]
     per_label = {name: rest[i * k : (i + 1) * k] for i, name in enumerate(PER_LABEL)}
-    return overall, per_label
+    return dict(zip(OVERALL, columns, strict=False)), per_label
 
 
 def _number(value: float) -> float | None:
@@ -307,3 +378,7 @@ def _number(value: float) -> float | None:
 
 def _ends(estimate: Estimate) -> list[float | None]:
     return [_number(estimate.interval.low), _number(estimate.interval.high)]
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: round(value, 6) if isinstance(value, float) else value for key, value in record.items()}

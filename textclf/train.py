@@ -87,6 +87,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         fitted.scored,
         resamples=config.evaluation.resamples,
         confidence=config.evaluation.confidence,
+        interval=config.evaluation.interval,
         seed=config.seed,
     )
     card = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -18,7 +18,7 @@ Overrides = Annotated[
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A trained model's folder, such as runs/minilm.")]
 Resamples = Annotated[int, typer.Option(min=100, metavar="N", help="Article resamples for the intervals.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Fixes the resamples.")]
-JsonOut = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")]
+JsonOut = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all scores as JSON.")]
 
 
 def train(
@@ -47,6 +47,10 @@ def evaluate(
     confidence: Annotated[
         float | None,
         typer.Option(min=0.5, max=0.999, metavar="SHARE", help="Of the intervals [default: from the model's config]."),
+    ] = None,
+    interval: Annotated[
+        Literal["percentile", "bca"] | None,
+        typer.Option(help="How intervals are read off the resamples [default: from the model's config]."),
     ] = None,
     seed: Seed = 13,
     perturb: Annotated[
@@ -114,13 +118,14 @@ def evaluate(
         "confidence": confidence or configured.get("confidence", 0.95),
         "seed": seed,
     }
+    method = interval or configured.get("interval", "bca")
     if other_whole is None:
-        result = run(labeller, articles, **settings)
+        result = run(labeller, articles, interval=method, **settings)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
         written = result.to_json()
     else:
         second = narrow_labeller(other_whole, guarded.labels)
-        result, other, difference = evaluate_against(labeller, second, articles, **settings)
+        result, other, difference = evaluate_against(labeller, second, articles, interval=method, **settings)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
         tables.show_difference(result, other, difference, names=(str(model), str(against)))
         written = {**result.to_json(), "against": other.to_json(), "difference": difference.to_json()}

@@ -73,14 +73,19 @@ def show_evaluation(evaluation: Evaluation, *, title: str) -> None:
 
 def show_difference(ours: Evaluation, other: Evaluation, difference: Difference, *, names: tuple[str, str]) -> None:
     """Show two models' overall and per-label scores and the paired difference."""
-    shown = table(f"{names[0]} less {names[1]}, paired over articles", "score", names[0], names[1], "difference")
+    shown = table(
+        f"{names[0]} less {names[1]}, paired over articles", "score", names[0], names[1], "difference", "p", "p, Holm"
+    )
     for name, title in OVERALL_NAMES.items():
-        shown.add_row(title, str(ours.overall[name]), str(other.overall[name]), signed(difference.overall[name]))
+        change, p = signed(difference.overall[name]), as_p(difference.p_values[name])
+        shown.add_row(title, str(ours.overall[name]), str(other.overall[name]), change, p)
     for j, label in enumerate(ours.labels):
         pair = [str(each.per_label["f1"][j]) for each in (ours, other)]
-        shown.add_row(f"F1 {label}", *pair, signed(difference.per_label["f1"][j]))
-    console().print(shown)
-    console().print("* the interval leaves out 0")
+        p_values = as_p(difference.label_p_values["f1"][j]), as_p(difference.holm["f1"][j])
+        shown.add_row(f"F1 {label}", *pair, signed(difference.per_label["f1"][j]), *p_values)
+    screen = console()
+    screen.print(shown)
+    screen.print("* the interval leaves out 0; p: whole articles swapped between the models, two-sided")
 
 
 def show_comparison(rows: Sequence[Row]) -> None:
@@ -159,6 +164,13 @@ def show_summary(summary: Summary, out: Path | None) -> None:
     screen.print(
         f"{summary.paragraphs} {summary.unit}s of {summary.articles} articles{where}: {counts}", soft_wrap=True
     )
+
+
+def as_p(p_value: float) -> str:
+    """Return a p-value to three places, or a dash where it is undefined."""
+    if np.isnan(p_value):
+        return "–"
+    return f"{p_value:.3f}" if p_value >= 0.001 else "<0.001"
 
 
 def signed(estimate: Estimate) -> str:
