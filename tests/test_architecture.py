@@ -10,9 +10,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "textclf"
 
 FLOORS = [
-    {"errors", "files", "labels", "progress", "records", "version", "yamlfile"},
+    {"errors", "files", "labels", "memory", "progress", "records", "version", "yamlfile"},
     {"articles", "datasets", "perturb"},
-    {"calibration", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
+    {"calibration", "intervals", "metrics", "models", "priors", "significance", "splits", "thresholds"},
     {"bundle", "config", "labeller", "search_space"},
     {
         "adapt",
@@ -20,6 +20,7 @@ FLOORS = [
         "agreement",
         "classifier",
         "compare",
+        "comparison",
         "evaluate",
         "predict",
         "robustness",
