@@ -22,6 +22,7 @@ FLOORS = [
         "compare",
         "comparison",
         "evaluate",
+        "learning_curve",
         "predict",
         "robustness",
         "study",

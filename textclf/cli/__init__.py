@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, compare, data, models, read, tune
+from textclf.cli import adapt, compare, data, learning_curve, models, read, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command()(models.train)
 app.command()(models.evaluate)
 app.command()(compare.compare)
+app.command()(learning_curve.learning_curve)
 app.command()(tune.tune)
 app.command()(models.predict)
 app.command()(adapt.adapt)
