@@ -26,7 +26,7 @@ from textclf.cli import main
 from textclf.compare import BASELINE_KIND, Comparison, choose_baseline, compare_folds, compare_trained
 from textclf.comparison.contenders import find_contenders, train_missing
 from textclf.comparison.costs import Cost, mean_cost, measure_inference
-from textclf.comparison.folds import check_enough, make_folds, parts_of
+from textclf.comparison.folds import Folds, check_enough, make_folds, parts_of
 from textclf.comparison.leaderboard import build_leaderboard, side_by_side
 from textclf.errors import BundleError, ConfigError, DataError
 from textclf.labels import LabelSet
@@ -35,6 +35,7 @@ from textclf.metrics import Scored, macro_ap, macro_f1
 from textclf.progress import log
 from textclf.records import Article, Examples, Paragraph
 from textclf.significance import holm, permutation_test
+from textclf.splits import article_folds
 
 Write = Callable[..., Path]
 ROOT = Path(__file__).parent.parent
@@ -308,9 +309,10 @@ def test_no_fold_shares_an_article_or_a_copy_of_one_with_its_training(validation
     story = np.array([int(a.article_id.split("-")[-1]) for a in articles])
     assert all(len(set(folds.folds[story == number])) == 1 for number in range(20))
     examples = Examples.of(articles, LabelSet.of(LABELS))
-    scored = []
+    scored: list[int] = []
     for fold in range(4):
-        parts = [set(story[examples.groups[rows]]) for rows in parts_of(folds, fold, examples, seed=7)]
+        found = parts_of(folds, fold, examples, validation_share=folds.validation_shares["good"], seed=7)
+        parts = [set(story[examples.groups[rows]]) for rows in found]
         training, inner, outer = parts
         assert training
         assert outer
@@ -319,7 +321,34 @@ def test_no_fold_shares_an_article_or_a_copy_of_one_with_its_training(validation
         assert not training & outer
         assert not inner & outer
         assert training | inner | outer == set(range(20))
-        scored += parts_of(folds, fold, examples, seed=7)[2].tolist()
+        scored += found[2].tolist()
+    assert sorted(scored) == list(range(len(examples)))
+
+
+@quick
+@given(
+    n=st.integers(6, 20),
+    n_clusters=st.integers(4, 12),
+    n_folds=st.integers(2, 3),
+    share=st.sampled_from([0.0, 0.1, 0.3, 0.7]),
+    seed=st.integers(0, 1000),
+)
+def test_parts_of_a_fold_never_share_a_cluster(n: int, n_clusters: int, n_folds: int, share: float, seed: int) -> None:
+    articles = make_articles(n, seed=seed)
+    clusters = np.concatenate([np.arange(4), np.random.default_rng(seed).integers(n_clusters, size=n - 4)])
+    examples = Examples.of(articles, LabelSet.of(LABELS))
+    rows = article_folds(examples.targets, clusters[examples.groups], n_folds=n_folds, seed=seed)
+    of_article = np.array([rows[examples.groups == number][0] for number in range(n)])
+    folds = Folds(articles, of_article, clusters, n_folds, {})
+    scored: list[int] = []
+    for fold in range(n_folds):
+        training, inner, held_out = parts_of(folds, fold, examples, validation_share=share, seed=seed)
+        held = [set(clusters[examples.groups[part]]) for part in (training, inner, held_out)]
+        assert sum(map(len, held)) == len(set.union(*held))
+        assert len(held_out)
+        assert bool(len(inner)) == (share > 0 and len(held[0] | held[1]) > 1)
+        assert sorted([*training, *inner, *held_out]) == list(range(len(examples)))
+        scored += held_out.tolist()
     assert sorted(scored) == list(range(len(examples)))
 
 

@@ -12,6 +12,7 @@ from textclf.comparison.contenders import Contender
 from textclf.comparison.costs import Cost, mean_cost, predicting_cost, trained_cost
 from textclf.comparison.folds import Folds, score_folds
 from textclf.comparison.leaderboard import Leaderboard, build_leaderboard, check_baseline
+from textclf.errors import DataError
 from textclf.evaluate import Difference, Evaluation, check_comparable, paired_difference, score, summarise
 from textclf.labeller import Labeller
 from textclf.metrics import Scored
@@ -49,7 +50,7 @@ class Comparison:
 
     Attributes:
         leaderboards: One for each set of articles.
-        costs: Model's name to what it costs.
+        costs: Model's name to what it costs; of its trainings the mean, predicting measured on the last of them.
         rows: Every training on every set, with the scores of each label; none for folds.
         notes: What a reader should know.
     """
@@ -125,39 +126,34 @@ def compare_trained(
         BundleError: When a model is not there.
         DataError: When labels differ, a set is empty, or the baseline is none of the models.
     """
+    if not datasets:
+        raise DataError("no held-out articles to compare on")
     against = choose_baseline(contenders, baseline)
     settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    rows: list[Row] = []
-    measured: dict[str, Cost] = {}
     answers: dict[str, dict[str, list[Scored]]] = {data: {} for data in datasets}
+    rows: list[Row] = []
+    spent: dict[str, Cost] = {}
     for contender in contenders:
-        spent = []
+        parts = []
         for bundle in contender.bundles:
             log.info("scoring %s", bundle)
             model = load_bundle(bundle)
+            parts.append(trained_cost(bundle, model.card))
             for data, articles in datasets.items():
-                reference = next(iter(answers[data].values()))[0] if answers[data] else None
-                row, scored = _score_row(str(bundle), data, model, articles, reference, settings)
-                rows.append(row)
+                first = next(iter(answers[data].values()), [None])[0]
+                row, scored = _score_row(str(bundle), data, model, articles, first, settings)
                 answers[data].setdefault(contender.name, []).append(scored)
-            spent.append(trained_cost(bundle, model.card))
+                rows.append(row)
         if costs:
-            held_out = [article for articles in datasets.values() for article in articles]
-            spent.append(predicting_cost(bundle, Examples.of(held_out, model.labels, context=model.context)))
-        measured[contender.name] = mean_cost(spent)
-    boards = [
-        build_leaderboard(
-            data,
-            answers[data],
-            Examples.of(articles, model.labels).groups,
-            baseline=against,
-            permutations=permutations,
-            **settings,
-        )
-        for data, articles in datasets.items()
-    ]
+            parts.append(predicting_cost(bundle, _together(datasets, model)))
+        spent[contender.name] = mean_cost(parts)
+    boards = []
+    for data, articles in datasets.items():
+        groups = Examples.of(articles, model.labels).groups
+        found = build_leaderboard(data, answers[data], groups, baseline=against, permutations=permutations, **settings)
+        boards.append(found)
     ordered = [row for data in datasets for row in rows if row.data == data]
-    return Comparison(boards, measured, ordered, _notes(ordered))
+    return Comparison(boards, spent, ordered, _notes(ordered))
 
 
 def compare_folds(
@@ -239,6 +235,12 @@ def _score_row(
     if reference is not None:
         difference = paired_difference(model.labels, examples, scored, reference, **settings)
     return Row(name, data, summarise(model, examples, scored, **settings), difference), scored
+
+
+def _together(datasets: Mapping[str, Sequence[Article]], model: Labeller) -> Examples:
+    """Return the paragraphs of all sets, with the context the model reads."""
+    everything = [article for articles in datasets.values() for article in articles]
+    return Examples.of(everything, model.labels, context=model.context)
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:

@@ -1,8 +1,8 @@
 """Trainings whose model is not wanted, only what it says of held-out paragraphs; that is kept, so none is done twice.
 
 Folds and learning curves train a config many times on parts of its articles. What each training said is kept in
-``<out>-fits``, in a file named after everything it hangs on: settings, seed, texts and targets. Other data or settings
-are other names, so that what is found there is never stale, and a run that was killed goes on.
+``<out>-fits``, in a file named after settings, seed, texts and targets: other ones are other files, and a run that was
+killed goes on. An encoder that changed under the same name is not noticed; then remove the folder.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from textclf.config import Config
 from textclf.files import written_aside
 from textclf.metrics import Scored
+from textclf.models.checkpoints import checkpoints_in
 from textclf.progress import log
 from textclf.records import Examples
 from textclf.thresholds import decide
@@ -61,15 +62,16 @@ def fit_and_score(
     if found is not None:
         return found
     started = time.perf_counter()
-    model = fit(
-        kind=config.model.kind,
-        options=config.options(),
-        labels=config.labels,
-        examples=training,
-        validation=validation,
-        thresholds=config.thresholds,
-        seed=seed,
-    ).model
+    with checkpoints_in(path.with_suffix(".checkpoints")):
+        model = fit(
+            kind=config.model.kind,
+            options=config.options(),
+            labels=config.labels,
+            examples=training,
+            validation=validation,
+            thresholds=config.thresholds,
+            seed=seed,
+        ).model
     seconds = time.perf_counter() - started
     probabilities = model.predict_proba(held_out.texts, held_out.contexts)
     decisions = decide(probabilities, model.thresholds)

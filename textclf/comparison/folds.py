@@ -7,7 +7,7 @@ thresholds were fitted. Articles that share copies stand in one fold together.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,22 +29,22 @@ CLUSTERS_A_FOLD = 2
 
 @dataclass(frozen=True)
 class Folds:
-    """Articles parted into folds, and how much of the rest of each fits thresholds.
+    """Articles parted into folds, and how much of the rest of each fits thresholds, model by model.
 
     Attributes:
         articles: All of them.
         folds: int64 (articles,): the fold of each.
         clusters: int64 (articles,): the cluster of tied articles of each.
         n_folds: How many.
-        validation_share: The share of the articles outside a fold that thresholds are fitted on; 0 fits them out of
-            fold.
+        validation_shares: Model's name to the share of the articles outside a fold that its thresholds are fitted on,
+            as its config parts them; 0 fits them out of fold.
     """
 
     articles: list[Article]
     folds: np.ndarray
     clusters: np.ndarray
     n_folds: int
-    validation_share: float
+    validation_shares: Mapping[str, float]
 
 
 def make_folds(
@@ -69,13 +69,15 @@ def make_folds(
                 f"the config it was trained from"
             )
     first = contenders[0].configs[0]
-    own, share = _articles_of(first)
-    articles = own if given is None else list(given)
-    for other in contenders[1:] if given is None else ():
-        if set(map(repr, _articles_of(other.configs[0])[0])) != set(map(repr, own)):
+    articles, shares = list(given or ()), {}
+    for contender in contenders:
+        own, shares[contender.name] = _articles_of(contender.configs[0])
+        if not articles:
+            articles = own
+        elif given is None and set(map(repr, own)) != set(map(repr, articles)):
             raise DataError(
-                f"{contenders[0].name} and {other.name} train on different articles, so that their folds would not be "
-                f"the same; give --data FILE to take the same ones for all"
+                f"{contenders[0].name} and {contender.name} train on different articles, so that their folds would not "
+                f"be the same; give --data FILE to take the same ones for all"
             )
     clusters = tied_articles(articles)
     check_enough(clusters, np.array([len(article.paragraphs) for article in articles]), n_folds=n_folds)
@@ -83,7 +85,7 @@ def make_folds(
     rows = article_folds(examples.targets, clusters[examples.groups], n_folds=n_folds, seed=seed)
     folds = np.zeros(len(articles), dtype=np.int64)
     folds[examples.groups] = rows
-    return Folds(articles, folds, clusters, n_folds, share)
+    return Folds(articles, folds, clusters, n_folds, shares)
 
 
 def check_enough(clusters: np.ndarray, paragraphs: np.ndarray, *, n_folds: int) -> None:
@@ -129,7 +131,9 @@ def score_folds(contender: Contender, folds: Folds) -> tuple[list[Scored], Cost]
         decisions = np.zeros(examples.targets.shape, dtype=bool)
         for fold in range(folds.n_folds):
             log.info("%s, seed %d: fold %d of %d", contender.name, config.seed, fold + 1, folds.n_folds)
-            training, validation, held_out = parts_of(folds, fold, examples, seed=config.seed)
+            training, validation, held_out = parts_of(
+                folds, fold, examples, validation_share=folds.validation_shares[contender.name], seed=config.seed
+            )
             with warnings.catch_warnings():
                 if fold:  # a label too rare for one fold is too rare for all; once is enough
                     warnings.simplefilter("ignore", TextclfWarning)
@@ -146,14 +150,16 @@ def score_folds(contender: Contender, folds: Folds) -> tuple[list[Scored], Cost]
     return trained, Cost(training_seconds=sum(seconds) / len(seconds))
 
 
-def parts_of(folds: Folds, fold: int, examples: Examples, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def parts_of(
+    folds: Folds, fold: int, examples: Examples, *, validation_share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the rows to train on, those to fit thresholds on (perhaps none), and those to score, in that order."""
     of_row = folds.folds[examples.groups]
     rest, held_out = np.flatnonzero(of_row != fold), np.flatnonzero(of_row == fold)
-    if not folds.validation_share:
+    if not validation_share:
         return rest, rest[:0], held_out
     clusters = folds.clusters[examples.groups[rest]]
-    n_parts = min(max(2, round(1 / folds.validation_share)), len(np.unique(clusters)))
+    n_parts = min(max(2, round(1 / validation_share)), len(np.unique(clusters)))
     inner = article_folds(examples.targets[rest], clusters, n_folds=n_parts, seed=seed)
     return rest[inner != 0], rest[inner == 0], held_out
 
