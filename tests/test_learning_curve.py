@@ -19,12 +19,13 @@ import textclf.learning_curve as job
 from tests.conftest import LABELS, make_articles
 from tests.props import quick
 from textclf.cli import main
+from textclf.comparison.curve import LearningCurve
 from textclf.comparison.curve_plot import draw_curve
 from textclf.comparison.forecast import forecast
 from textclf.comparison.power_law import explained, fit_power_laws
 from textclf.config import Config, load_config
 from textclf.errors import ConfigError, DataError
-from textclf.learning_curve import LearningCurve, check_steps, default_steps, flip_labels, learning_curve
+from textclf.learning_curve import check_steps, default_steps, flip_labels, learning_curve
 from textclf.progress import log
 from textclf.records import Article
 

@@ -12,8 +12,8 @@ from textclf.cli.models import ConfigFile, JsonOut, Overrides, Resamples, Seed, 
 from textclf.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from textclf.comparison.curve import LearningCurve
     from textclf.comparison.forecast import Forecast
-    from textclf.learning_curve import LearningCurve
 
 SHOWN = {"macro_f1": "macro-F1", "macro_ap": "macro-AP"}
 

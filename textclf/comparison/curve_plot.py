@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from textclf.comparison.curve import LearningCurve, Point
 from textclf.errors import ConfigError, import_extra
 from textclf.files import written_aside
 from textclf.study.plots import FAINT, INK, STRONG
-
-if TYPE_CHECKING:
-    from textclf.learning_curve import LearningCurve, Point
 
 ENDINGS = (".svg", ".png")
 SHOWN = {"macro_f1": ("macro-F1", STRONG), "macro_ap": ("macro-AP", "#b5651d")}
