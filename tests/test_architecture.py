@@ -12,13 +12,13 @@ PACKAGE = Path(__file__).parent.parent / "textclf"
 FLOORS = [
     set(rooms.split())
     for rooms in (
-        "errors files labels progress records version yamlfile",
+        "errors files labels memory progress records version yamlfile",
         "articles datasets perturb",
         "calibration facets intervals keywords metrics models objectives priors significance splits "
         "threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
-        "adapt adapt_target adjudication agreement classifier compare evaluate export gold leakage leave_out "
-        "predict refit robustness scoring slices study train tune",
+        "adapt adapt_target adjudication agreement classifier compare comparison evaluate export gold leakage "
+        "learning_curve leave_out predict refit robustness scoring slices study train tune",
         "cli",
     )
 ]

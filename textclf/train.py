@@ -23,6 +23,7 @@ from textclf.evaluate import Evaluation, summarise
 from textclf.files import check_writable
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
+from textclf.memory import peak_memory
 from textclf.metrics import Scored
 from textclf.models.checkpoints import checkpoints_in, without_checkpoints
 from textclf.models.interface import HeldOut, Options
@@ -71,7 +72,11 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     training, validation = splits["train"], splits.get("validation")
     log.info("training %s on %d articles", config.model.kind, len(training))
     kept = path.parent / f".{path.name}.checkpoints"
-    with tracked(run=config.name, settings=config.to_json(), **dict(config.tracking)), checkpoints_in(kept):
+    with (
+        tracked(run=config.name, settings=config.to_json(), **dict(config.tracking)),
+        checkpoints_in(kept),
+        peak_memory() as peak,
+    ):
         fitted = fit(
             kind=config.model.kind,
             options=config.options(),
@@ -81,6 +86,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
             thresholds=config.thresholds,
             seed=config.seed,
         )
+        cost = {"wall_seconds": round(time.perf_counter() - started, 3), "peak_mib": peak()}
     scores = summarise(
         fitted.model,
         fitted.held_out,
@@ -95,7 +101,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         "config": config.to_json(),
         "data": describe_data(training, validation, context=config.data.context),
         "shares": describe_shares(config.labels, fitted.scored),
-        "training": getattr(fitted.model.predictor, "info", {}),
+        "training": {**getattr(fitted.model.predictor, "info", {}), **cost},
         "validation_scores": {
             "fitted_on": "validation articles" if validation else f"{config.thresholds.folds} article folds",
             "note": "thresholds and calibration were fitted on these articles, so the scores flatter",

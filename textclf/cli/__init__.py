@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, data, export, leave_out, models, read, thresholds, tune
+from textclf.cli import adapt, compare, data, export, learning_curve, leave_out, models, read, thresholds, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -28,7 +28,8 @@ app = typer.Typer(
 )
 app.command()(models.train)
 app.command()(models.evaluate)
-app.command()(models.compare)
+app.command()(compare.compare)
+app.command()(learning_curve.learning_curve)
 app.command()(tune.tune)
 app.command("leave-out")(leave_out.leave_out)
 app.command()(models.predict)

@@ -1,4 +1,4 @@
-"""The commands about models: train, evaluate, compare, predict."""
+"""The commands about models: train, evaluate, predict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from textclf.cli import tables
-from textclf.errors import ConfigError, DataError
+from textclf.errors import ConfigError
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config, such as configs/minilm.yaml.")]
 Overrides = Annotated[
@@ -151,46 +151,6 @@ def _measure_robustness(
     found = measure_robustness(labeller, articles, names, **settings)
     show_robustness(found, title=title)
     return found.to_json()
-
-
-def compare(
-    models: Annotated[
-        list[Path],
-        typer.Argument(metavar="CONFIG|MODEL...", help="Configs (trained first where needed) or trained models."),
-    ],
-    data: Annotated[
-        list[Path], typer.Option("--data", metavar="FILE", help="Held-out articles [default: the configs' data.test].")
-    ] = [],  # noqa: B006 (typer copies it)
-    json_file: JsonOut = None,
-    resamples: Resamples = 1_000,
-    seed: Seed = 13,
-) -> None:
-    """Set models side by side on the same held-out articles; the first is the baseline."""
-    from textclf.bundle import load_bundle
-    from textclf.compare import compare as run
-    from textclf.config import load_config
-    from textclf.train import is_trained
-    from textclf.train import train as run_training
-
-    loaded, files = {}, list(data)
-    for given in models:
-        if given.suffix in (".yaml", ".yml"):
-            config = load_config(given)
-            if str(config.out) in loaded:
-                raise ConfigError(f"{given} writes to {config.out}, as another model given does; change its `out`")
-            if not is_trained(config):
-                run_training(config)
-            loaded[str(config.out)] = load_bundle(config.out)
-            files += [] if data else [file for file in config.data.test or () if file not in files]
-        else:
-            loaded[str(given)] = load_bundle(given)
-    if not files:
-        raise DataError("no held-out articles to compare on: give --data FILE, or a config with data.test")
-    labels = next(iter(loaded.values())).labels
-    datasets = {str(file): read_together([file], labels) for file in files}
-    rows = run(loaded, datasets, resamples=resamples, seed=seed)
-    tables.show_comparison(rows)
-    write_json(json_file, {"rows": [tables.comparison_json(row) for row in rows]})
 
 
 def predict(

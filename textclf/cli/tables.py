@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich import box
@@ -13,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from textclf.compare import Row
 from textclf.evaluate import Difference, Estimate, Evaluation
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
@@ -86,41 +84,6 @@ def show_difference(ours: Evaluation, other: Evaluation, difference: Difference,
     screen = console()
     screen.print(shown)
     screen.print("* the interval leaves out 0; p: whole articles swapped between the models, two-sided")
-
-
-def show_comparison(rows: Sequence[Row]) -> None:
-    """Show every model on every set, and the macro-F1 each gains on the first."""
-    shown = table(
-        "held-out articles [95% interval over articles]",
-        "data",
-        "model",
-        "macro-F1",
-        "micro-F1",
-        "macro-AP",
-        "false alarms",
-        "macro-F1 against first",
-    )
-    last = None
-    for row in rows:
-        if last not in (None, row.data):
-            shown.add_section()
-        overall = row.evaluation.overall
-        scores = [str(overall[name]) for name in ("macro_f1", "micro_f1", "macro_ap", "false_alarm_rate")]
-        gain = signed(row.difference.overall["macro_f1"]) if row.difference else "baseline"
-        shown.add_row("" if row.data == last else Path(row.data).stem, row.model, *scores, gain)
-        last = row.data
-    screen = console()
-    screen.print(shown)
-    screen.print("* the interval of the paired difference leaves out 0")
-    notes = {f"{row.model} on {row.data}: {note}": None for row in rows for note in row.evaluation.notes}
-    for note in notes:
-        screen.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
-
-
-def comparison_json(row: Row) -> dict[str, Any]:
-    """Return one row of a comparison, JSON-ready."""
-    difference = row.difference.to_json() if row.difference else None
-    return {"model": row.model, "data": row.data, **row.evaluation.to_json(), "difference_to_first": difference}
 
 
 def show_stats(splits: Mapping[str, Sequence[Article]], labels: LabelSet) -> None:
