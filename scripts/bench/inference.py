@@ -209,9 +209,8 @@ def report(
     wanted, work = model.predict_proba(texts), useful_work(model, texts)
     thresholds = log_odds(model.thresholds)
     told = ", ".join(f"{name} {rate / 1e9:.0f} GOP/s" for name, rate in rates.items())
-    print(
-        f"\n{len(texts)} texts of {np.mean(tokens):.0f} tokens, {given.threads} thread(s), {given.repeats} repeats; {told}\n"
-    )
+    print(f"\n{len(texts)} texts of {np.mean(tokens):.0f} tokens, {given.threads} thread(s), {given.repeats} repeats")
+    print(f"{told}\n")
     print("| contestant | paragraphs/s | spread | ratio | of its matrix rate | greatest move | flips |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     rows = []
