@@ -10,7 +10,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "textclf"
 
 FLOORS = [
-    {"errors", "files", "labels", "progress", "records", "version", "yamlfile"},
+    {"errors", "explanation", "files", "labels", "progress", "records", "version", "words", "yamlfile"},
     {"articles", "datasets", "perturb"},
     {"calibration", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
     {"bundle", "config", "labeller", "search_space"},
@@ -21,6 +21,7 @@ FLOORS = [
         "classifier",
         "compare",
         "evaluate",
+        "explain",
         "predict",
         "robustness",
         "study",
