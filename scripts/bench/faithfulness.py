@@ -5,9 +5,9 @@
 For each paragraph that carries a label by the model's own thresholds, the label with the highest probability is
 explained, and words are deleted from the paragraph in order of their weight, a tenth at a time, highest first; and
 inserted in that order into an empty text, each at its place. The area under the probability on the way, 0 to 1, is
-the lower the better for deletion and the higher the better for insertion. Both stand against orders drawn at random, with
-95% intervals from resampling articles. Prints a Markdown table. `--occlusion` has each model explained by leaving words
-out as well.
+the lower the better for deletion and the higher the better for insertion. Both stand against orders drawn at random,
+with 95% intervals from resampling articles. Prints a Markdown table. `--occlusion` has each model explained by leaving
+words out as well.
 """
 
 from __future__ import annotations
