@@ -283,6 +283,14 @@ def test_integrated_gradients_add_up(finetuned: Labeller) -> None:
         assert np.abs(explanation.error).max() <= integrated_gradients.TOLERANCE * 1.7 + 1e-4  # times Platt's slope
 
 
+def test_labels_that_do_not_fit_in_one_reading_are_read_in_turn(
+    finetuned: Labeller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = finetuned.explain(TEXT)
+    monkeypatch.setattr(integrated_gradients, "GRADIENT_TOKENS", 1)
+    np.testing.assert_allclose(finetuned.explain(TEXT).weights, together.weights, atol=1e-4)
+
+
 def test_more_steps_are_taken_where_few_do_not_add_up(finetuned: Labeller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrated_gradients, "FEWEST_STEPS", 1)
     monkeypatch.setattr(integrated_gradients, "MOST_STEPS", 1)

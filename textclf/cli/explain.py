@@ -48,8 +48,10 @@ def explain(
     for path in filter(None, (json_file, html_file)):
         check_writable(path)
     labeller = load_bundle(model)
-    explained = []
+    explained: list[ExplainedPassage] = []
     for each in explain_passages(labeller, stream_passages([file]), label=label, every=every):
+        if not explained or explained[-1].passage.article_id != each.passage.article_id:
+            tables.console().rule(Text(each.passage.article_id, style="bold"), align="left")
         show_explained(each)
         explained.append(each)
     if not explained:

@@ -81,16 +81,17 @@ def integrate(
         blank = forward(empty)[0].cpu().numpy().astype(np.float64)
     added = np.zeros((len(window.places), logits.shape[0]))
     method, left, steps = captum.IntegratedGradients(forward), list(columns), FEWEST_STEPS
+    room = max(1, GRADIENT_TOKENS // ids.shape[1])
     while left and len(window.places) and steps <= MOST_STEPS:
-        n, length = len(left), ids.shape[1]
-        found = method.attribute(
-            given.expand(n, -1, -1),
-            baselines=empty.expand(n, -1, -1),
-            target=torch.tensor(left, device=model.device),
-            n_steps=steps,
-            internal_batch_size=max(n, GRADIENT_TOKENS // length),
-        )
-        added[:, left] = found.sum(dim=-1)[:, own].T.detach().cpu().numpy()
+        for part in (left[start : start + room] for start in range(0, len(left), room)):
+            found = method.attribute(
+                given.expand(len(part), -1, -1),
+                baselines=empty.expand(len(part), -1, -1),
+                target=torch.tensor(part, device=model.device),
+                n_steps=steps,
+                internal_batch_size=room,
+            )
+            added[:, part] = found.sum(dim=-1)[:, own].T.detach().cpu().numpy()
         gaps = np.abs(blank + added.sum(axis=0) - logits)
         left, steps = [column for column in left if gaps[column] > TOLERANCE], steps * 2
     return added[:, columns], blank[columns]
@@ -107,7 +108,6 @@ def _reader_of(model: Any, window: PlacedRow) -> Callable[[Any], Any]:
         beside = {name: row.expand(len(embeddings), -1).to(embeddings.device) for name, row in rest.items()}
         return model(inputs_embeds=embeddings, **beside).logits.float()
 
-    model.eval()
     return forward
 
 
