@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).parent.parent / "textclf"
 FLOORS = [
     set(rooms.split())
     for rooms in (
-        "errors files labels memory progress records version yamlfile",
+        "errors explanation files labels memory progress records version words yamlfile",
         "articles datasets perturb",
         "calibration facets intervals keywords metrics models objectives priors significance splits "
         "threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
-        "adapt adapt_target adjudication agreement classifier compare comparison evaluate export gold leakage "
+        "adapt adapt_target adjudication agreement classifier compare comparison evaluate explain export gold leakage "
         "learning_curve leave_out predict refit robustness scoring slices study train tune",
         "cli",
     )

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from textclf.config import load_config
     from textclf.datasets import read_labelled, write_labelled
     from textclf.errors import TextclfError
+    from textclf.explanation import Explanation
     from textclf.labeller import Labeller
     from textclf.labels import LabelSet
     from textclf.records import Article, Paragraph
 
 __all__ = [
     "Article",
+    "Explanation",
     "LabelSet",
     "Labeller",
     "Paragraph",
@@ -45,6 +47,7 @@ __all__ = [
 
 _HOMES = {
     "Article": "textclf.records",
+    "Explanation": "textclf.explanation",
     "LabelSet": "textclf.labels",
     "Labeller": "textclf.labeller",
     "Paragraph": "textclf.records",

@@ -14,12 +14,15 @@ import numpy as np
 from textclf.articles.sentences import split_units
 from textclf.calibration import LINEAR, Calibration, LabelMap, fit_calibration
 from textclf.errors import DataError, TextclfWarning
+from textclf.explanation import Explanation
 from textclf.labels import LabelSet
-from textclf.models.interface import CountsWindows, Predictor, TakesCalibration
+from textclf.models.interface import CountsWindows, Explains, Predictor, TakesCalibration
+from textclf.models.occlusion import occlude
 from textclf.objectives import F1, Objective
 from textclf.records import MAX_CHARACTERS, Article, ContextSetting, Examples, LabelledPassage, Passage, Unit
 from textclf.threshold_fit import fit_for, warn_of_fits
 from textclf.thresholds import decide
+from textclf.words import word_spans
 
 STREAM_WINDOW = 8_192  # passages labelled at a time when streaming
 
@@ -98,6 +101,37 @@ class Labeller:
         """Return the labels each text carries, in the label set's order; none is an empty tuple."""
         return self.labels.decode(decide(self.predict_proba(texts), self.thresholds))
 
+    def explain(self, text: str, context: str = "", *, labels: Sequence[str] | None = None) -> Explanation:
+        """Return what each word of a text adds to each label's log-odds (see `Explanation`).
+
+        Linear models are explained exactly, fine-tuned encoders by integrated gradients, any other by leaving words
+        out. A blank text has no words. What these weights do not show is told in docs/explaining.md.
+
+        Args:
+            text: The text.
+            context: What stands around it, for a model trained to read that; it is read and given no weight.
+            labels: Those to explain, which may save time; by default all.
+
+        Raises:
+            DataError: When text or context is no string, or there is no such label.
+            MissingExtraError: When the extra `explain` is needed and not installed.
+        """
+        scores = self.predict_proba([text], [context] if context else None)[0]
+        columns = [*range(len(self.labels))] if labels is None else [self.labels.index(name) for name in labels]
+        read, beside = readable(text) if text.strip() else "", readable(context)
+        spans = word_spans(read)
+        if isinstance(self.predictor, Explains):
+            found = self.predictor.attribute(read, spans, context=beside, columns=columns)
+        else:
+            found = occlude(self.predictor, read, spans, context=beside)
+        slopes, intercepts, before = linear_parts(self.calibration)
+        asked = np.where(np.isin(np.arange(len(self.labels)), columns), 1.0, np.nan)
+        weights = (found.weights * slopes * asked).astype(np.float32)
+        baseline = (found.baseline * slopes + intercepts) * asked
+        error = baseline + weights.sum(axis=0, dtype=np.float64) - (found.log_odds * slopes + intercepts)
+        told = tuple(name for name, is_before in zip(self.labels, before, strict=True) if is_before)
+        return Explanation(text, self.labels, spans, weights, scores, baseline, found.method, error, told)
+
     def label(self, article: Article, *, unit: Unit = "paragraph", language: str = "en") -> list[LabelledPassage]:
         """Label every paragraph of an article, or every sentence.
 
@@ -148,6 +182,19 @@ def shift_labeller(model: Labeller, shifts: np.ndarray) -> Labeller:
     if model.calibration.in_weights and isinstance(model.predictor, TakesCalibration):
         model.predictor.scale_logits(np.ones(len(maps)), np.asarray(shifts, dtype=np.float64))
     return replace(model, calibration=replace(model.calibration, maps=maps))
+
+
+def linear_parts(calibration: Calibration) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how calibration acts on log-odds, as three (k,): slopes, intercepts, and whether a map is no such line.
+
+    A map that is not linear in log-odds, or is in the weights already, has slope 1 and intercept 0.
+    """
+    maps = calibration.maps
+    lines = [not calibration.in_weights and each.method in LINEAR and each.method != "none" for each in maps]
+    slopes = [each.slope if line else 1.0 for each, line in zip(maps, lines, strict=True)]
+    intercepts = [each.intercept if line else 0.0 for each, line in zip(maps, lines, strict=True)]
+    others = [not calibration.in_weights and each.method not in LINEAR for each in maps]
+    return np.array(slopes), np.array(intercepts), np.array(others)
 
 
 def as_texts(given: Sequence[str], *, what: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, compare, data, export, learning_curve, leave_out, models, read, thresholds, tune
+from textclf.cli import adapt, compare, data, explain, export, learning_curve, leave_out, models, read, thresholds, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -19,7 +19,7 @@ from textclf.version import __version__
 
 app = typer.Typer(
     name="textclf",
-    help="Label the paragraphs of news articles by event type: read, train, tune, evaluate, compare, predict, adapt.",
+    help="Label the paragraphs of news articles by event type: read, train, tune, evaluate, predict, explain and more.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,6 +33,7 @@ app.command()(learning_curve.learning_curve)
 app.command()(tune.tune)
 app.command("leave-out")(leave_out.leave_out)
 app.command()(models.predict)
+app.command()(explain.explain)
 app.command()(adapt.adapt)
 app.command()(export.export)
 app.command()(thresholds.thresholds)

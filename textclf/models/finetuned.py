@@ -28,7 +28,7 @@ from textclf.models.encoders import (
     pick_device,
     quiet,
 )
-from textclf.models.interface import Drawing, HeldOut, Kind, Options, Validation, constant_columns
+from textclf.models.interface import Attribution, Drawing, HeldOut, Kind, Options, Validation, constant_columns
 from textclf.models.losses import LossName
 from textclf.models.optimizing import Schedule
 from textclf.models.pooling import Pooling, load_pooled_head, make_pooled, save_pooled
@@ -38,6 +38,7 @@ from textclf.models.windows import (
     LongTexts,
     Row,
     count_windows,
+    placed_windows,
     tell_of_long_texts,
 )
 from textclf.perturb import check_shares
@@ -164,6 +165,20 @@ class Finetuned(Kind):
         """Return in how many windows each text is read (see `CountsWindows`)."""
         how, overlap = self.options.long_texts, self.options.overlap
         return count_windows(self.tokenizer, texts, contexts, long_texts=how, overlap=overlap)
+
+    def attribute(
+        self, text: str, spans: Sequence[tuple[int, int]], *, context: str = "", columns: Sequence[int]
+    ) -> Attribution:
+        """Return what each word adds, by integrated gradients (see `Explains.attribute`)."""
+        from textclf.models.integrated_gradients import attribute_windows
+
+        if self.model is None:
+            raise ModelError("this finetuned model is not trained; call fit first")
+        self.model.eval()
+        how, overlap = self.options.long_texts, self.options.overlap
+        windows = placed_windows(self.tokenizer, text, context, long_texts=how, overlap=overlap)
+        logits = self._logits_of([window.row for window in windows], show=False)
+        return attribute_windows(self.model, self.tokenizer, windows, logits, spans, how=how, columns=columns)
 
     def scale_logits(self, slopes: np.ndarray, intercepts: np.ndarray) -> None:
         """Work ``slope * logit + intercept`` per label into the last layer (see `TakesCalibration`)."""

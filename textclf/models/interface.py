@@ -142,6 +142,40 @@ class Draws(Protocol):
         ...
 
 
+class Attribution(NamedTuple):
+    """What the words of a text add to the log-odds a model gives, before any calibration outside its weights.
+
+    Attributes:
+        weights: float64 (words, k).
+        baseline: float64 (k,): the log-odds with nothing of the text read.
+        log_odds: float64 (k,): those of the text.
+        method: How it was found: ``"exact"``, ``"integrated gradients"`` or ``"occlusion"``.
+    """
+
+    weights: np.ndarray
+    baseline: np.ndarray
+    log_odds: np.ndarray
+    method: str
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A model that knows better than by leaving words out what each of them adds (see `textclf.models.occlusion`)."""
+
+    def attribute(
+        self, text: str, spans: Sequence[tuple[int, int]], *, context: str = "", columns: Sequence[int]
+    ) -> Attribution:
+        """Return what each word of a text adds to the log-odds.
+
+        Args:
+            text: The text.
+            spans: Where its words are, in order and apart.
+            context: What stands around it, which is read and given no weight.
+            columns: The labels asked for; the columns of others may hold anything.
+        """
+        ...
+
+
 class Kind:
     """What every kind here begins with. Where `taught` is False, targets teach it nothing, and it needs none.
 

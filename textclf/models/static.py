@@ -16,10 +16,12 @@ from pydantic import Field
 from textclf.calibration import sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
+from textclf.models.attributions import share_out
 from textclf.models.encoders import MINILM
 from textclf.models.frozen_encoder import FrozenEncoder, FrozenEncoderOptions
-from textclf.models.interface import HeldOut, Kind, Options, Validation, warn_of_contexts
-from textclf.models.static_vectors import distil, pool, sif_weights, token_ids
+from textclf.models.interface import Attribution, HeldOut, Kind, Options, Validation, warn_of_contexts
+from textclf.models.occlusion import occlude
+from textclf.models.static_vectors import distil, parted, pool, sif_weights, token_ids
 from textclf.models.windows import passes
 
 
@@ -88,6 +90,24 @@ class Static(Kind):
                 hidden = np.maximum(hidden @ self.tensors["hidden_weight"].T + self.tensors["hidden_bias"], 0)
             logits[part] = hidden @ self.tensors["weight"].T + self.tensors["bias"]
         return np.asarray(sigmoid(logits), dtype=np.float32)
+
+    def attribute(
+        self, text: str, spans: Sequence[tuple[int, int]], *, context: str = "", columns: Sequence[int]
+    ) -> Attribution:
+        """Return what each word adds (see `Explains.attribute`): exactly where the head is linear, else by occlusion.
+
+        Taken as given are the length of the mean and, for each dimension, which token holds the highest value.
+        """
+        del context, columns
+        if self.tokenizer is None or self.options.hidden:
+            return occlude(self, text, spans)
+        read = self.tokenizer.encode(text, add_special_tokens=False)
+        ids, places = np.array(read.ids, dtype=np.int64), np.array(read.offsets, dtype=np.int64).reshape(-1, 2)
+        weight, bias = self.tensors["weight"].astype(np.float64), self.tensors["bias"].astype(np.float64)
+        values = parted(self.table, ids, weight, with_max=self.options.with_max)
+        pooled = pool(self.table, [ids], with_max=self.options.with_max)[0]
+        weights = share_out(places, values, spans)
+        return Attribution(weights, baseline=bias, log_odds=weight @ pooled + bias, method="exact")
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json` and `model.safetensors`: the table in half precision, and the head."""

@@ -91,6 +91,29 @@ def pool(table: np.ndarray, ids: Sequence[np.ndarray], *, with_max: bool) -> np.
     return pooled
 
 
+def parted(table: np.ndarray, ids: np.ndarray, weight: np.ndarray, *, with_max: bool) -> np.ndarray:
+    """Return float64 (tokens, k): what each token adds to a linear head over one pooled text (see `pool`).
+
+    The length of the mean is taken as given; a dimension's highest value belongs to the first token that holds it.
+
+    Args:
+        table: float32 (v, d): a vector for each token.
+        ids: int64 (tokens,).
+        weight: (k, d), or (k, 2d) with maxima: the head's.
+        with_max: As for `pool`.
+    """
+    width = table.shape[1]
+    if not len(ids):
+        return np.zeros((0, len(weight)))
+    vectors = table[ids].astype(np.float64)
+    length = np.linalg.norm(vectors.mean(axis=0))
+    values = vectors @ weight[:, :width].T * (np.sqrt(width) / max(float(length), 1e-6) / len(ids))
+    if with_max:
+        holders = vectors.argmax(axis=0)
+        np.add.at(values, holders, vectors.max(axis=0)[:, None] * weight[:, width:].T)
+    return np.asarray(values)
+
+
 def _parts(sizes: Sequence[int]) -> Iterator[list[int]]:
     """Yield the numbers of texts that are not empty, some hundreds at a time."""
     filled = [row for row, size in enumerate(sizes) if size]

@@ -17,8 +17,10 @@ from pydantic import Field, field_validator
 
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.interface import Kind, Options, Validation, warn_of_contexts
+from textclf.models.attributions import share_out
+from textclf.models.interface import Attribution, Kind, Options, Validation, warn_of_contexts
 from textclf.models.linear import assemble, fit_one_vs_rest, make_binary, positive_probabilities
+from textclf.models.ngrams import placed_ngrams
 
 
 class TfidfOptions(Options):
@@ -88,6 +90,41 @@ class Tfidf(Kind):
             return np.zeros((0, len(self.labels)), dtype=np.float32)
         matrix = self.pipeline[0].transform(texts)
         return positive_probabilities(self.pipeline[1], matrix)
+
+    def attribute(
+        self, text: str, spans: Sequence[tuple[int, int]], *, context: str = "", columns: Sequence[int]
+    ) -> Attribution:
+        """Return exactly what each word adds (see `Explains.attribute`), the text's norm taken as given.
+
+        What an n-gram adds is parted evenly over the places it stands in, there over its words, and a character n-gram
+        by how many of its characters are in each.
+        """
+        del context, columns
+        if self.pipeline is None:
+            raise ModelError("this tfidf model is not trained; call fit first")
+        row = self.pipeline[0].transform([text])
+        estimators = self.pipeline[1].estimators_
+        coefficients = np.concatenate([model.coef_ for model in estimators])
+        intercepts = np.concatenate([model.intercept_ for model in estimators])
+        values = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
+        features, places, shares = self._placed_features(text)
+        times = np.bincount(features, weights=shares, minlength=1)
+        added = np.array([values[feature] for feature in features]) * shares / times[features]
+        weights = share_out(places, coefficients[:, features].T * added[:, None], spans)
+        decided = np.asarray(row @ coefficients.T)[0] + intercepts
+        return Attribution(weights, baseline=intercepts, log_odds=decided, method="exact")
+
+    def _placed_features(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return, for the parts of a text's n-grams, features (p,), places (p, 2), and the share of the n-gram (p,)."""
+        found, begin = [], 0
+        for _, vectorizer in self.pipeline[0].transformer_list:
+            for term, places in placed_ngrams(vectorizer, text):
+                feature = vectorizer.vocabulary_.get(term)
+                if feature is not None:
+                    found += [(begin + feature, *place, 1 / len(places)) for place in places]
+            begin += len(vectorizer.vocabulary_)
+        table = np.array(found, dtype=np.float64).reshape(-1, 4)
+        return table[:, 0].astype(np.int64), table[:, 1:3].astype(np.int64), table[:, 3]
 
     def save(self, folder: Path) -> None:
         """Write `settings.json`, one vocabulary per sort of n-gram, and `weights.safetensors`."""

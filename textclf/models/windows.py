@@ -99,6 +99,33 @@ def windows_of(
     return rows, np.array(owners, dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class PlacedRow:
+    """A row that knows where its tokens come from.
+
+    Attributes:
+        row: The model's inputs.
+        first: Which token of the row is the first of the text's.
+        places: int64 (n, 2): where each of the text's n tokens in the row begins and ends in it, in characters.
+    """
+
+    row: Row
+    first: int
+    places: np.ndarray
+
+
+def placed_windows(tokenizer: Any, text: str, context: str, *, long_texts: LongTexts, overlap: int) -> list[PlacedRow]:
+    """Return the rows of one text beside its context as `windows_of` does, with the places of their tokens."""
+    beside = [context] if context else None
+    rows, _ = windows_of(tokenizer, [text], beside, long_texts=long_texts, overlap=overlap)
+    frame, tokens, _, room = next(_encoded(tokenizer, [text], beside))
+    read = tokenizer.backend_tokenizer.encode(text[:MAX_CHARACTERS], add_special_tokens=False)
+    places = np.array(read.offsets, dtype=np.int64).reshape(-1, 2)
+    starts = _starts(len(tokens), room, overlap)[: len(rows)]
+    first = len(frame.before)
+    return [PlacedRow(row, first, places[s : s + room]) for row, s in zip(rows, starts, strict=True)]
+
+
 def tokenize(tokenizer: Any, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[Row]:
     """Turn texts into one unpadded row each, cut at the tokenizer's `model_max_length` (see `windows_of`)."""
     return windows_of(tokenizer, texts, contexts, long_texts="first", overlap=0)[0]
