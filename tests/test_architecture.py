@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "textclf"
 FLOORS = [
     {"errors", "files", "labels", "progress", "records", "version", "yamlfile"},
     {"articles", "datasets", "perturb"},
-    {"calibration", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
+    {"calibration", "curves", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
     {"bundle", "config", "labeller", "search_space"},
     {
         "adapt",
@@ -22,6 +22,7 @@ FLOORS = [
         "compare",
         "evaluate",
         "predict",
+        "report",
         "robustness",
         "study",
         "train",

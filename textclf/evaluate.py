@@ -50,6 +50,7 @@ class Evaluation:
         fitted_articles: Ids of articles its thresholds were fitted on: scores on them flatter a little.
         settings: Resamples, confidence and seed of the intervals.
         notes: What a reader should know.
+        scored: What was scored, a row for each paragraph in the order of the articles; not written as JSON.
     """
 
     labels: LabelSet
@@ -64,6 +65,7 @@ class Evaluation:
     fitted_articles: list[str]
     settings: dict[str, float]
     notes: list[str] = field(default_factory=list)
+    scored: Scored | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation JSON-ready; an undefined score is null."""
@@ -257,6 +259,7 @@ def summarise(
         fitted_articles=fitted,
         settings={"resamples": resamples, "confidence": confidence, "seed": seed},
         notes=notes,
+        scored=scored,
     )
 
 

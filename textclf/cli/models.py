@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from textclf.cli import tables
+from textclf.cli.reports import write_reports
 from textclf.errors import ConfigError, DataError
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config, such as configs/minilm.yaml.")]
@@ -56,14 +57,20 @@ def evaluate(
             help="Also score MODEL under these perturbations, parted by commas, or all (docs/robustness.md).",
         ),
     ] = None,
+    report: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="Also write a page to read: FILE.html or FILE.md (docs/report.md)."),
+    ] = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Score a model on labelled articles it has not seen, with intervals over articles."""
     from textclf.bundle import load_bundle
     from textclf.evaluate import evaluate as run
     from textclf.evaluate import evaluate_against
     from textclf.perturb import chosen_perturbations
+    from textclf.report import Against, ModelFacts, check_report_paths
 
     perturbations = None if perturb is None else [each.name for each in chosen_perturbations(perturb)]
+    check_report_paths(report)
     labeller = load_bundle(model)
     articles = read_together(data, labeller.labels)
     configured = labeller.card.get("config", {}).get("evaluation", {})
@@ -72,12 +79,15 @@ def evaluate(
         "confidence": confidence or configured.get("confidence", 0.95),
         "seed": seed,
     }
+    beside = None
     if against is None:
         result = run(labeller, articles, **settings)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
         written = result.to_json()
     else:
-        result, other, difference = evaluate_against(labeller, load_bundle(against), articles, **settings)
+        second = load_bundle(against)
+        result, other, difference = evaluate_against(labeller, second, articles, **settings)
+        beside = Against(ModelFacts.of(second, str(against)), other, difference)
         tables.show_evaluation(result, title=f"{model} on {_names(data)}")
         tables.show_difference(result, other, difference, names=(str(model), str(against)))
         written = {**result.to_json(), "against": other.to_json(), "difference": difference.to_json()}
@@ -86,6 +96,7 @@ def evaluate(
         written["perturbations"] = _measure_robustness(labeller, articles, perturbations, settings, title=str(model))
     written["model"], written["data"] = str(model), [str(path) for path in data]
     write_json(json_file, written)
+    write_reports(report, labeller, articles, result, name=model, data=data, against=beside, settings=settings)
 
 
 def _measure_robustness(
