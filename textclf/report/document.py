@@ -21,7 +21,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Banner:
-    """What a reader must know before believing the numbers: red where they are not held out, amber where they flatter."""
+    """What a reader must know before believing the numbers: red where not held out, amber where they flatter."""
 
     tone: Literal["red", "amber", "note"]
     title: str
@@ -80,6 +80,7 @@ class Table:
         rows: The rows.
         look: ``"cards"`` become one block a row on a narrow screen, ``"matrix"`` keeps its shape, ``"plain"`` is small.
         note: What to know when reading it.
+        flat: Its intervals stand beside their scores, not below.
         folded: It is there to be looked up, behind a line that opens it.
     """
 
@@ -88,8 +89,17 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     look: Literal["cards", "matrix", "plain"] = "plain"
     note: str = ""
+    flat: bool = False
     folded: bool = False
     kind: ClassVar[str] = "table"
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Tables to be compared."""
+
+    tables: tuple[Table, ...]
+    kind: ClassVar[str] = "side_by_side"
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a plot: ink is the strongest, accent and second are colours, faint is for what others are set against."""
+    """A line of a plot: ink is strongest, accent and second are colours, faint is for what others are set against."""
 
     x: np.ndarray
     y: np.ndarray
@@ -209,7 +219,7 @@ class Heading:
     kind: ClassVar[str] = "heading"
 
 
-Block = Prose | Banner | Table | Numerals | Facts | Panels | Readings | Legend | Code | Heading
+Block = Prose | Banner | Table | SideBySide | Numerals | Facts | Panels | Readings | Legend | Code | Heading
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from typing import Any
-from xml.etree import ElementTree  # noqa: S405 (what is parsed is what matplotlib has just written)
+from xml.etree import ElementTree
 
 import numpy as np
 

@@ -43,7 +43,12 @@ def to_html(document: Document) -> str:
     environment.filters["one_line"] = one_line
     environment.filters |= {"verdict": verdict, "outcome": outcome, "place_of": place_of, "spoken": spoken}
     environment.filters["sheet"] = markup  # of our own style sheet alone
-    environment.globals |= {"plot": plot, "next_number": lambda: next(numbers), "place": _place, "css": _template("report.css")}
+    environment.globals |= {
+        "plot": plot,
+        "next_number": lambda: next(numbers),
+        "place": _place,
+        "css": _template("report.css"),
+    }
     page = environment.get_template("report.html").render(document=document)
     return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
 

@@ -18,6 +18,7 @@ from textclf.report.document import (
     Panels,
     Prose,
     Readings,
+    SideBySide,
     Table,
 )
 from textclf.report.marking import Marked
@@ -60,6 +61,9 @@ def _set(block: Block) -> Iterator[str]:
             yield f"**{shown(block.caption)}**"
             yield _table(block)
             yield shown(block.note)
+        case SideBySide():
+            for table in block.tables:
+                yield from _set(table)
         case Panels():
             yield "\n".join(f"- **{shown(panel.title)}**: {shown(panel.words)}" for panel in block.panels)
         case Legend():
@@ -86,8 +90,9 @@ def _cell(cell: Cell) -> str:
 def _reading(mistake: Mistake) -> Iterator[str]:
     yield f"**{shown(verdict(mistake))}** {shown(outcome(mistake))}"
     yield f"> {_text(mistake.marked)}"
-    yield f"{shown(place_of(mistake))}"
-    yield "\n".join(shown(line) for line in spoken(mistake.marked))
+    yield "\n".join(f"- {shown(line)}" for line in spoken(mistake.marked))
+    title = f"*{shown(mistake.article.title)}* · " if mistake.article.title.strip() else ""
+    yield f"{title}{shown(place_of(mistake))}"
 
 
 def _text(marked: Marked) -> str:

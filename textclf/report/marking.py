@@ -9,7 +9,7 @@ import numpy as np
 
 from textclf.report.protocols import ExplanationLike
 
-LEVELS = (0.15, 0.4, 0.7)  # shares of the strongest word's weight from which a word is marked faintly, clearly, strongly
+LEVELS = (0.3, 0.55, 0.8)  # of the strongest word's weight, from which one is marked faintly, clearly, strongly
 MOST_CHARACTERS = 1_500  # of a paragraph that are shown
 MOST_WORDS = 6  # named under a paragraph, for and against each
 
@@ -70,7 +70,11 @@ def mark(text: str, label: str, explanation: ExplanationLike | None) -> Marked:
     pieces = [piece for piece in [*pieces, Piece(shown[end:])] if piece.text]
     words = [(shown[start:stop], float(weight)) for (start, stop), weight in zip(spans, weights, strict=True)]
     return Marked(
-        tuple(pieces) or (Piece(""),), _strongest(words, 1), _strongest(words, -1), cut=cut, method=explanation.method
+        tuple(pieces) or (Piece(""),),
+        _strongest(words, 1, least=LEVELS[0] * strongest),
+        _strongest(words, -1, least=LEVELS[0] * strongest),
+        cut=cut,
+        method=explanation.method,
     )
 
 
@@ -96,11 +100,10 @@ def _in_order(
     return [(int(spans[row][0]), int(spans[row][1])) for row in kept], weights[kept]
 
 
-def _strongest(words: Sequence[tuple[str, float]], sign: int) -> tuple[tuple[str, float], ...]:
-    """Return the words whose weights, summed over their places, have this sign and are largest."""
+def _strongest(words: Sequence[tuple[str, float]], sign: int, *, least: float) -> tuple[tuple[str, float], ...]:
+    """Return the words whose weights, summed over their places, have this sign and are largest, none below `least`."""
     sums: dict[str, float] = {}
     for word, weight in words:
         sums[word] = sums.get(word, 0.0) + weight
     ranked = sorted(((word, sums[word]) for word in sums if sums[word] * sign > 0), key=lambda each: -sign * each[1])
-    most = abs(ranked[0][1]) if ranked else 0.0
-    return tuple(each for each in ranked[:MOST_WORDS] if abs(each[1]) >= LEVELS[0] * most)
+    return tuple(each for each in ranked[:MOST_WORDS] if abs(each[1]) >= least)

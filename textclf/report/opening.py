@@ -43,7 +43,7 @@ def _warnings(report: Report) -> list[Banner]:
                 "red",
                 "These scores are not held out",
                 f"{_of(len(e.seen_articles), e.n_articles)} in the model's training data: {listed(e.seen_articles)}. A "
-                f"model does better on what it has learned from. Do not cite these scores as its quality on new articles.",
+                f"model does better on what it has learned from. Do not cite these scores as its quality on new ones.",
             )
         )
     if e.fitted_articles:
@@ -69,8 +69,8 @@ def _warnings(report: Report) -> list[Banner]:
             Banner(
                 "note",
                 "Not every label could be scored",
-                f"No paragraph here is known to carry {listed(empty)}: no score for {'it' if len(empty) == 1 else 'them'}, "
-                f"and none in the averages over the labels.",
+                f"No paragraph here is known to carry {listed(empty)}. There is no score for such a label, and it does "
+                f"not enter the averages over the labels.",
             )
         )
     return found
@@ -141,8 +141,8 @@ def _beside(against: Against) -> str:
         else "the interval holds zero, so these articles do not tell the two models apart"
     )
     return (
-        f"Its macro-F1 is {by} that of {against.model.name} on the same articles. The difference, {signed(gain.value)}, "
-        f"has the interval {span(gain.interval, with_sign=True)}: {verdict}."
+        f"Its macro-F1 is {by} that of {against.model.name} on the same articles. The difference, "
+        f"{signed(gain.value)}, has the interval {span(gain.interval, with_sign=True)}: {verdict}."
     )
 
 
@@ -151,8 +151,8 @@ def _trained(report: Report) -> str:
     known = f"{e.n_known:,} of {e.n_paragraphs * len(e.labels):,} answers are known"
     return (
         f"{_training(report.model)} Here it reads {count(e.n_paragraphs, 'paragraph')} of "
-        f"{count(e.n_articles, 'article')} ({listed(report.data)}); {report.n_labelled:,} of them carry at least one of "
-        f"{count(len(e.labels), 'label')}, {report.n_empty:,} are known to carry none, and {known}."
+        f"{count(e.n_articles, 'article')} ({listed(report.data)}); {report.n_labelled:,} of them carry at least "
+        f"one of {count(len(e.labels), 'label')}, {report.n_empty:,} are known to carry none, and {known}."
     )
 
 

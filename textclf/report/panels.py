@@ -28,8 +28,8 @@ def ranking_section(report: Report) -> Section:
         folded=True,
     )
     said = Prose(
-        "A lower threshold finds more of the paragraphs that carry a label and takes more that do not. Each curve shows "
-        "what can be had; the dot is where the model's threshold puts it. The dotted line is what guessing would give."
+        "A lower threshold finds more of the paragraphs that carry a label and takes more that do not. Each curve "
+        "shows what can be had; the dot is where the model's threshold puts it. The dotted line is what guessing would give."
     )
     key = (("solid", "what can be had"), ("dot", "the threshold in use"), ("dotted", "guessing"))
     return Section("ranking", "Precision against recall", (said, Panels(panels, key), table))
@@ -77,12 +77,12 @@ def reliability_section(report: Report) -> Section:
         folded=True,
     )
     said = Prose(
-        "Where a label is given a probability of 0.7 it should be there seven times in ten. Points on the dotted line keep "
-        "that promise; above it the model is too cautious, below it too sure. Bars are intervals over articles, and the "
-        "area of a point tells how many paragraphs it stands for."
+        "Where a label is given a probability of 0.7 it should be there seven times in ten. Points on the dotted line "
+        "keep that promise; above it the model is too cautious, below it too sure. Bars are intervals over articles, "
+        "and the area of a point tells how many paragraphs it stands for."
     )
     key = (("dot", "share that carries the label"), ("bar", "its interval"), ("dotted", "promise kept"))
-    return Section("reliability", "Do probabilities keep their word", (said, Panels(panels, key), table))
+    return Section("reliability", "Do probabilities hold", (said, Panels(panels, key), table))
 
 
 def _reliability(c: LabelCurves) -> Panel:
@@ -96,7 +96,8 @@ def _reliability(c: LabelCurves) -> Panel:
         np.array([b.interval.high for b in c.bins]),
         np.array([b.n for b in c.bins], dtype=float),
     )
-    words = f"on average probabilities lie {number(calibration_gap(c.bins))} from the share that carries it; {_farthest(c.bins)}"
+    gap = number(calibration_gap(c.bins))
+    words = f"on average probabilities lie {gap} from the share that carries it; {_farthest(c.bins)}"
     return Panel(c.label, Plot("probability", "share", (kept,), points), words)
 
 
@@ -116,11 +117,11 @@ def threshold_section(report: Report) -> Section:
         folded=True,
     )
     said = Prose(
-        "The upright line is the threshold in use. It was fitted on other articles and is not moved here: choosing the "
-        "best one by these curves would make the scores above too good."
+        "The upright line is the threshold in use. It was fixed before this evaluation and is not moved here: choosing "
+        "the best one by these curves would make the scores above too good."
     )
     key = (("thick", "F1"), ("solid", "precision"), ("dashed", "recall"), ("upright", "the threshold in use"))
-    return Section("thresholds", "What other thresholds would give", (said, Panels(panels, key), table))
+    return Section("thresholds", "Other thresholds", (said, Panels(panels, key), table))
 
 
 def _thresholds(c: LabelCurves) -> Panel:
@@ -135,8 +136,8 @@ def _thresholds(c: LabelCurves) -> Panel:
     )
     best = int(c.curve.f1.argmax())
     words = (
-        f"threshold {threshold_text(c.threshold)}, F1 there {number(c.curve.at(c.threshold)[2])}; the highest F1 on these "
-        f"articles is {number(float(c.curve.f1[best]))}, at {c.curve.thresholds[best]:.2f}"
+        f"threshold {threshold_text(c.threshold)}, F1 there {number(c.curve.at(c.threshold)[2])}; the highest F1 on "
+        f"these articles is {number(float(c.curve.f1[best]))}, at {c.curve.thresholds[best]:.2f}"
     )
     upright = c.threshold if c.threshold <= 1 else None
     return Panel(c.label, Plot("threshold", "score", lines, upright=upright), words)

@@ -10,9 +10,8 @@ from textclf.report.words import DASH, MINUS
 def verdict(mistake: Mistake) -> str:
     """Return the label with its probability and threshold."""
     if mistake.threshold > 1:
-        return f"{mistake.label}: {mistake.probability:.2f}, and it is never given"
-    way = "reaches" if mistake.kind == "false alarm" else "is below"
-    return f"{mistake.label}: {mistake.probability:.2f} {way} {mistake.threshold:.2f}"
+        return f"{mistake.label}, {mistake.probability:.2f}; this label is never given"
+    return f"{mistake.label}, {mistake.probability:.2f} at a threshold of {mistake.threshold:.2f}"
 
 
 def outcome(mistake: Mistake) -> str:
@@ -22,9 +21,9 @@ def outcome(mistake: Mistake) -> str:
 
 
 def place_of(mistake: Mistake) -> str:
-    """Return where the paragraph stands: title, source, date, article and number."""
+    """Return where the paragraph stands: source, date, article and number."""
     article = mistake.article
-    known = [article.title, article.source, article.date, f"{article.article_id}, paragraph {mistake.paragraph}"]
+    known = [article.source, article.date, f"{article.article_id}, paragraph {mistake.paragraph}"]
     return " · ".join(part for part in known if part)
 
 

@@ -24,6 +24,7 @@ from textclf.report.words import (
 )
 
 LABEL_SCORES = ("precision", "recall", "f1", "ap")
+STAR = "* The interval of the difference leaves out zero."
 BOARD_SCORES = ("macro_f1", "micro_f1", "macro_ap", "false_alarm_rate")
 
 
@@ -44,13 +45,14 @@ def label_section(report: Report) -> Section:
         tuple(rows),
         look="cards",
         note="Support is how many paragraphs are known to carry the label; the fewer, the wider its intervals. A "
-        "paragraph is given the label when its probability reaches the threshold, which was fixed before this evaluation.",
+        "paragraph is given the label when its probability reaches the threshold, fixed before this evaluation.",
     )
     overall = Table(
         f"Scores over all labels, with {percent} intervals on a scale from 0 to 1",
         ("score", "value"),
         tuple((Cell(title_of(name)), score_cell(score)) for name, score in e.overall.items()),
         look="cards",
+        flat=True,
     )
     beside = (overall,) if report.against is None else ()  # with another model they stand beside its own
     return Section("labels", "Label by label", (Prose(_extremes(e)), per_label, *beside))
@@ -81,7 +83,9 @@ def _extremes(e: Evaluation) -> str:
 def against_section(report: Report, against: Against) -> Section:
     """Return both models' scores and the paired differences."""
     e, other, difference = report.evaluation, against.evaluation, against.difference
-    triples = [(title_of(name), e.overall[name], other.overall[name], gain) for name, gain in difference.overall.items()]
+    triples = [
+        (title_of(name), e.overall[name], other.overall[name], gain) for name, gain in difference.overall.items()
+    ]
     f1 = zip(e.labels, e.per_label["f1"], other.per_label["f1"], difference.per_label["f1"], strict=True)
     triples += [(f"F1 {label}", ours, theirs, gain) for label, ours, theirs, gain in f1]
     reach = reach_of([gain for *_, gain in triples])
@@ -95,8 +99,7 @@ def against_section(report: Report, against: Against) -> Section:
         rows,
         look="cards",
         note="Each resample of the articles scores both models, so what makes articles hard is common to both and "
-        "cancels. A difference is called distinguishable where its interval leaves out zero. Lower is better for the "
-        "false-alarm rate.",
+        f"cancels. {STAR} Lower is better for the false-alarm rate.",
     )
     return Section("against", f"Beside {against.model.name}", (table,))
 
@@ -111,15 +114,18 @@ def leaderboard_section(board: Leaderboard) -> Section:
     for row in board.rows:
         scores = [score_cell(row.overall[name]) if name in row.overall else Cell(DASH, "not given") for name in shown]
         difference = difference_cell(row.difference, reach=reach, none="the reference")
-        rows.append((Cell(row.name), *scores, difference, *(Cell(row.costs.get(name, DASH)) for name in costs)))
+        rows.append((Cell(row.name), *scores, difference))
     table = Table(
         f"Models on the same articles; the difference is in {compared}, to {board.reference}",
-        ("model", *(title_of(name) for name in shown), "difference", *costs),
+        ("model", *(title_of(name) for name in shown), "difference"),
         tuple(rows),
         look="cards",
-        note=f"Differences are paired over articles; their scale goes from {signed(-reach)} to {signed(reach)}.",
+        note=f"Differences are paired over articles; their scale goes from {signed(-reach)} to {signed(reach)}. {STAR}",
     )
-    return Section("leaderboard", "Leaderboard", (table,))
+    if not costs:
+        return Section("leaderboard", "Leaderboard", (table,))
+    spent = tuple((Cell(row.name), *(Cell(row.costs.get(name, DASH)) for name in costs)) for row in board.rows)
+    return Section("leaderboard", "Leaderboard", (table, Table("What they cost", ("model", *costs), spent)))
 
 
 def slices_section(report: Report, slices: SlicesLike) -> Section:
@@ -157,5 +163,6 @@ def _slice_table(by: str, parts: Sequence[SliceLike], overall: float) -> Table:
         (by, "articles", "paragraphs", "macro-F1", "difference"),
         rows,
         look="cards",
-        note=f"The scale of the difference goes from {signed(-reach)} to {signed(reach)}.",
+        flat=True,
+        note=f"The scale of the difference goes from {signed(-reach)} to {signed(reach)}. {STAR}",
     )

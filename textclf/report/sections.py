@@ -9,7 +9,20 @@ import numpy as np
 import yaml
 
 from textclf.report.content import Report
-from textclf.report.document import Block, Cell, Code, Document, Facts, Heading, Legend, Prose, Readings, Section, Table
+from textclf.report.document import (
+    Block,
+    Cell,
+    Code,
+    Document,
+    Facts,
+    Heading,
+    Legend,
+    Prose,
+    Readings,
+    Section,
+    SideBySide,
+    Table,
+)
 from textclf.report.mistakes import Mistakes
 from textclf.report.opening import opening
 from textclf.report.panels import ranking_section, reliability_section, threshold_section
@@ -39,8 +52,8 @@ def compose(report: Report) -> Document:
     return Document(
         title=f"{report.model.name} on {names}",
         above="Evaluation of a paragraph classifier",
-        below=f"{count(e.n_articles, 'article')}, {count(e.n_paragraphs, 'paragraph')}, {count(len(e.labels), 'label')}. "
-        f"Written on {report.written:%d %B %Y} with textclf {report.environment['textclf']}.",
+        below=f"{count(e.n_articles, 'article')}, {count(e.n_paragraphs, 'paragraph')}, "
+        f"{count(len(e.labels), 'label')}. Written on {report.written.day} {report.written:%B %Y} with textclf {report.environment['textclf']}.",
         opening=opening(report),
         sections=tuple(sections),
     )
@@ -55,27 +68,21 @@ def _meetings(report: Report) -> Section:
     told = "" if len(names) == len(report.labels) else f" The {len(names)} most frequent labels are shown."
     blocks: list[Block] = [
         Prose(
-            "How many paragraphs carry two labels at once, and how many the model gives both; on the diagonal, those with "
-            f"the one. Counted where both labels are known.{told}"
+            "How many paragraphs carry two labels at once, and how many the model gives both; on the diagonal, those "
+            f"with the one. Counted where both labels are known.{told}"
         ),
-        _matrix("In truth", names, m.truth[chosen]),
-        _matrix("As predicted", names, m.predicted[chosen]),
+        SideBySide((_matrix("In truth", names, m.truth[chosen]), _matrix("As predicted", names, m.predicted[chosen]))),
     ]
-    unlike = [_pair(report, i, j, int(m.truth[i, j]), int(m.predicted[i, j])) for i, j in m.unlike()]
-    if unlike:
-        table = Table(
-            "Pairs that are predicted too often or too rarely", ("pair", "in truth", "as predicted"), tuple(unlike)
-        )
-        blocks.append(table)
+    blocks += _unlike(report)
     n_swapped = int(m.swapped.sum())
     blocks.append(Heading("Taken for one another"))
     if not n_swapped:
         blocks.append(Prose("No paragraph is wrong in exactly two labels, one missed and one given."))
-        return Section("meetings", "Labels that meet, labels that are swapped", tuple(blocks))
+        return Section("meetings", "Labels that meet", tuple(blocks))
     blocks.append(
         Prose(
-            f"{count(n_swapped, 'paragraph is', 'paragraphs are')} wrong in exactly two labels, one missed and one given "
-            f"in its stead."
+            f"{count(n_swapped, 'paragraph is', 'paragraphs are')} wrong in exactly two labels, one missed and one "
+            f"given in its stead."
         )
     )
     if len(names) == len(report.labels):
@@ -87,11 +94,25 @@ def _meetings(report: Report) -> Section:
         blocks.append(
             Table("The most frequent such pairs", ("missed", "given in its stead", "paragraphs"), tuple(rows))
         )
-    return Section("meetings", "Labels that meet, labels that are swapped", tuple(blocks))
+    return Section("meetings", "Labels that meet", tuple(blocks))
 
 
-def _pair(report: Report, i: int, j: int, truth: int, predicted: int) -> tuple[Cell, ...]:
-    return Cell(f"{report.labels[i]} and {report.labels[j]}"), Cell(f"{truth:,}"), Cell(f"{predicted:,}")
+def _unlike(report: Report) -> list[Block]:
+    """Return which labels are predicted to meet too often or too rarely: in words, and of many labels in a table."""
+    m = report.meetings
+    pairs = [(report.labels[i], report.labels[j], int(m.truth[i, j]), int(m.predicted[i, j])) for i, j in m.unlike()]
+    if not pairs:
+        return [Prose("Every two labels are predicted to meet as often as they do.")]
+    one, other, truth, predicted = pairs[0]
+    words = Prose(
+        f"Most unlike: {one} and {other} meet in {count(truth, 'paragraph')} and are predicted together in "
+        f"{predicted:,}."
+    )
+    if len(m.shown) == len(report.labels):
+        return [words]
+    rows = tuple((Cell(f"{a} and {b}"), Cell(f"{t:,}"), Cell(f"{p:,}")) for a, b, t, p in pairs)
+    columns = ("pair", "in truth", "as predicted")
+    return [words, Table("Pairs predicted too often or too rarely", columns, rows)]
 
 
 def _matrix(caption: str, names: list[str], counts: np.ndarray, *, diagonal: bool = True) -> Table:
@@ -113,9 +134,9 @@ def _matrix(caption: str, names: list[str], counts: np.ndarray, *, diagonal: boo
 def _mistakes(m: Mistakes) -> Section:
     blocks: list[Block] = [
         Prose(
-            f"The model makes {count(m.n_false_alarms, 'false alarm')} and {count(m.n_misses, 'miss', 'misses')}. These are "
-            f"chosen to be read: the surest errors, spread over labels and articles, no two of nearly the same text. They "
-            f"show what goes wrong, not how often. Answers that nobody is sure of are never among them."
+            f"The model makes {count(m.n_false_alarms, 'false alarm')} and {count(m.n_misses, 'miss', 'misses')}. These "
+            f"are chosen to be read: the surest errors, spread over labels and articles, no two of nearly the same text. "
+            f"They show what goes wrong, not how often. Answers that nobody is sure of are never among them."
         )
     ]
     method = next((x.marked.method for x in (*m.false_alarms, *m.misses) if x.marked.method), "")
@@ -163,7 +184,9 @@ def _provenance(report: Report) -> Section:
     if e.notes:
         blocks += [Heading("Notes of the evaluation"), *(Prose(_sentence(note)) for note in e.notes)]
     if report.model.config:
-        blocks.append(Code(_yaml(report.model.config), "The config of the model, every setting written out", folded=True))
+        blocks.append(
+            Code(_yaml(report.model.config), "The config of the model, every setting written out", folded=True)
+        )
     return Section("provenance", "Where this comes from", tuple(blocks))
 
 

@@ -11,7 +11,7 @@ _CONTROLS = {
 _SHOWN = {**_OVERRIDES, **_CONTROLS, 0x2028: "\n", 0x2029: "\n"}
 
 _MARKS = re.compile(r"([\\`*_\[\]#|~$!{}])")
-_STARTS = re.compile(r"^(\s*)(?:([-+=>])|(\d+)([.)]))", re.MULTILINE)
+_STARTS = re.compile(r"^(\d*)([-+=.)])(?=\s|$|[-=])")  # what makes a line a list, a rule or a heading
 
 
 def visible(text: str) -> str:
@@ -32,4 +32,4 @@ def in_markdown(text: str) -> str:
     """Return a text on one line that Markdown shows letter by letter, whatever it holds."""
     escaped = _MARKS.sub(r"\\\1", one_line(text))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _STARTS.sub(lambda m: f"{m[1]}\\{m[2]}" if m[2] else f"{m[1]}{m[3]}\\{m[4]}", escaped)
+    return _STARTS.sub(r"\1\\\2", escaped)

@@ -32,7 +32,7 @@ MEANINGS = {
     "precision": "of the paragraphs given the label, the share that carries it",
     "recall": "of the paragraphs that carry the label, the share that is given it",
     "f1": "the harmonic mean of precision and recall: high only where both are",
-    "ap": "precision averaged over all thresholds, or how well paragraphs with the label are ranked above those without",
+    "ap": "precision averaged over all thresholds: how well paragraphs with the label are ranked above those without",
 }
 
 
@@ -85,7 +85,7 @@ def start_of(estimates: Iterable[Estimate]) -> float:
 
 
 def difference_cell(estimate: Estimate | None, *, reach: float, none: str = "") -> Cell:
-    """Return a difference with its interval as a cell; the strip has 0 in its middle.
+    """Return a difference with its interval as a cell, starred where that leaves out 0, which is in the strip's middle.
 
     Args:
         estimate: The difference.
@@ -98,8 +98,8 @@ def difference_cell(estimate: Estimate | None, *, reach: float, none: str = "") 
         return Cell(DASH, "undefined here")
     low, high = estimate.interval
     strip = Strip(estimate.value, low, high, scale=(-reach, reach), mark=0.0)
-    verdict = ", distinguishable" if tells_apart(estimate) else ""
-    return Cell(signed(estimate.value), span(estimate.interval, with_sign=True) + verdict, strip)
+    star = " *" if tells_apart(estimate) else ""
+    return Cell(signed(estimate.value), span(estimate.interval, with_sign=True) + star, strip)
 
 
 def reach_of(estimates: Sequence[Estimate | None]) -> float:
@@ -109,8 +109,9 @@ def reach_of(estimates: Sequence[Estimate | None]) -> float:
 
 
 def tells_apart(estimate: Estimate) -> bool:
-    """Tell whether the interval of a difference leaves out 0."""
-    return estimate.interval.low > 0 or estimate.interval.high < 0
+    """Tell whether the interval of a difference leaves out 0; one without width, as of one article, tells nothing."""
+    low, high = estimate.interval
+    return low < high and (low > 0 or high < 0)
 
 
 def in_hundred(value: float) -> str:
