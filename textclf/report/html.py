@@ -8,7 +8,7 @@ from typing import Any
 
 from textclf.errors import import_extra
 from textclf.report.document import Document, Panel, Strip
-from textclf.report.drawing import draw, import_matplotlib
+from textclf.report.drawing import draw
 from textclf.report.readings import outcome, place_of, spoken, verdict
 from textclf.report.visible import one_line, visible
 
@@ -20,16 +20,15 @@ def to_html(document: Document) -> str:
     """Set a document as HTML.
 
     Raises:
-        MissingExtraError: When Jinja2 or matplotlib is not installed.
+        MissingExtraError: When Jinja2 is not installed.
     """
     jinja2 = import_extra("jinja2", extra="report", purpose="a report in HTML")
-    import_matplotlib()
     markup = jinja2.utils.markupsafe.Markup
     numbers = itertools.count(1)
 
     def plot(panel: Panel) -> Any:
         """Return a panel's drawing as markup that is not escaped."""
-        return markup(draw(panel.plot, name=f"p{next(numbers)}")) if panel.plot else ""
+        return markup(draw(panel.plot)) if panel.plot else ""
 
     # What a template prints is escaped, save what is Markup; every text of the data goes through `finalize` first.
     environment = jinja2.Environment(

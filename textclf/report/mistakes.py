@@ -19,7 +19,7 @@ from textclf.thresholds import DEFAULT
 
 MOST = 30
 SAME_LABEL, SAME_ARTICLE = 0.75, 0.5  # what an error is worth after each one chosen that shares its label or article
-NEARLY_THE_SAME = 0.6  # Jaccard similarity, or containment of the shorter, of paragraphs not both worth reading
+ALIKE, WITHIN = 0.6, 0.85  # Jaccard similarity, and containment of the shorter, of texts not both worth reading
 
 Kind = Literal["false alarm", "miss"]
 
@@ -98,8 +98,10 @@ def choose_mistakes(
     misses = (scored.targets == 1) & ~scored.decisions
     worth = confidence(scored.probabilities, np.asarray(thresholds, dtype=np.float64))
     wanted = _quotas(int(alarms.sum()), int(misses.sum()), most)
-    taken: list[str] = []  # texts of either kind: a paragraph is shown once
-    chosen = [_choose(wrong, worth, of, texts, n, taken) for wrong, n in zip((alarms, misses), wanted, strict=True)]
+    first = _choose(alarms, worth, of, texts, wanted[0])
+    misses_left = misses.copy()
+    misses_left[[row for row, _ in first]] = False  # a paragraph is shown once
+    chosen = [first, _choose(misses_left, worth, of, texts, wanted[1])]
     explained, unexplained = _explained(explain, [texts[row] for cells in chosen for row, _ in cells])
     found: list[tuple[Mistake, ...]] = []
     kinds: tuple[Kind, Kind] = ("false alarm", "miss")
@@ -145,7 +147,7 @@ def _quotas(n_alarms: int, n_misses: int, most: int) -> tuple[int, int]:
 
 
 def _choose(
-    wrong: np.ndarray, worth: np.ndarray, of: np.ndarray, texts: Sequence[str], most: int, taken: list[str]
+    wrong: np.ndarray, worth: np.ndarray, of: np.ndarray, texts: Sequence[str], most: int
 ) -> list[tuple[int, int]]:
     """Return at most so many cells (row, column), each time the one worth most beside those already chosen."""
     rows, columns = np.nonzero(wrong)
@@ -155,13 +157,17 @@ def _choose(
         best = int(left.argmax())
         row, column = int(rows[best]), int(columns[best])
         left[rows == row] = 0.0
-        if any(max(similarity(texts[row], text)) >= NEARLY_THE_SAME for text in taken):
+        if any(_nearly_the_same(texts[row], texts[other]) for other, _ in chosen):
             continue
-        taken.append(texts[row])
         chosen.append((row, column))
         left[columns == column] *= SAME_LABEL
         left[of[rows] == of[row]] *= SAME_ARTICLE
     return sorted(chosen, key=lambda cell: -worth[cell])
+
+
+def _nearly_the_same(one: str, other: str) -> bool:
+    jaccard, containment = similarity(one, other)
+    return jaccard >= ALIKE or containment >= WITHIN
 
 
 def _explained(explain: Explain | None, texts: Sequence[str]) -> tuple[dict[str, ExplanationLike], str]:

@@ -29,7 +29,8 @@ def ranking_section(report: Report) -> Section:
     )
     said = Prose(
         "A lower threshold finds more of the paragraphs that carry a label and takes more that do not. Each curve "
-        "shows what can be had; the dot is where the model's threshold puts it. The dotted line is what guessing would give."
+        "shows what can be had; the dot is where the model's threshold puts it. The dotted line is what guessing would "
+        "give."
     )
     key = (("solid", "what can be had"), ("dot", "the threshold in use"), ("dotted", "guessing"))
     return Section("ranking", "Precision against recall", (said, Panels(panels, key), table))

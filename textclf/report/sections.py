@@ -53,7 +53,8 @@ def compose(report: Report) -> Document:
         title=f"{report.model.name} on {names}",
         above="Evaluation of a paragraph classifier",
         below=f"{count(e.n_articles, 'article')}, {count(e.n_paragraphs, 'paragraph')}, "
-        f"{count(len(e.labels), 'label')}. Written on {report.written.day} {report.written:%B %Y} with textclf {report.environment['textclf']}.",
+        f"{count(len(e.labels), 'label')}. Written on {report.written.day} {report.written:%B %Y} "
+        f"with textclf {report.environment['textclf']}.",
         opening=opening(report),
         sections=tuple(sections),
     )
@@ -134,9 +135,9 @@ def _matrix(caption: str, names: list[str], counts: np.ndarray, *, diagonal: boo
 def _mistakes(m: Mistakes) -> Section:
     blocks: list[Block] = [
         Prose(
-            f"The model makes {count(m.n_false_alarms, 'false alarm')} and {count(m.n_misses, 'miss', 'misses')}. These "
-            f"are chosen to be read: the surest errors, spread over labels and articles, no two of nearly the same text. "
-            f"They show what goes wrong, not how often. Answers that nobody is sure of are never among them."
+            f"The model makes {count(m.n_false_alarms, 'false alarm')} and {count(m.n_misses, 'miss', 'misses')}. "
+            f"These are chosen to be read: the surest errors, spread over labels and articles, no two of nearly the "
+            f"same text. They show what goes wrong, not how often. Answers that nobody is sure of are never among them."
         )
     ]
     method = next((x.marked.method for x in (*m.false_alarms, *m.misses) if x.marked.method), "")

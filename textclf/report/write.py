@@ -9,7 +9,6 @@ from textclf.errors import ConfigError, import_extra
 from textclf.files import check_writable, written_aside
 from textclf.report.content import Report
 from textclf.report.document import Document
-from textclf.report.drawing import import_matplotlib
 from textclf.report.html import to_html
 from textclf.report.markdown import to_markdown
 from textclf.report.sections import compose
@@ -32,7 +31,6 @@ def check_report_paths(paths: Sequence[Path]) -> None:
     for path in paths:
         if _format(path) is to_html:
             import_extra("jinja2", extra="report", purpose="a report in HTML")
-            import_matplotlib()
         check_writable(path)
 
 
