@@ -210,7 +210,7 @@ def test_the_head_says_how_good_it_is_in_words_and_beside_the_other_model(full: 
     assert f"{macro.value:.3f}" in page.text
     assert "that of runs/other on the same articles" in page.text
     assert f"of the kind {full.model.kind}" not in page.text  # the card of this model does not say
-    assert "its card does not say what it was trained on" in page.text
+    assert "The card of runs/guesser does not say what it was trained on." in page.text
 
 
 def test_articles_the_model_has_met_are_said_in_red_and_amber(page: Page):

@@ -18,7 +18,7 @@ from textclf.report.document import Line, Plot, Points
 WIDTH, HEIGHT = 236, 190
 LEFT, RIGHT, TOP, BOTTOM = 36.0, 230.0, 8.0, 152.0  # the frame, with room for points that lie on its edge
 TICKS = (0.0, 0.5, 1.0)
-SMALLEST, LARGEST = 2.0, 4.6  # radius of a point for few paragraphs and for most
+SMALLEST, LARGEST = 2.8, 5.0  # radius of a point for few paragraphs and for most
 ALONE = 3.6  # of a point that stands for no number of them
 
 

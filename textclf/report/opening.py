@@ -161,7 +161,7 @@ def _training(model: ModelFacts) -> str:
     train, validation = model.data.get("train"), model.data.get("validation")
     when = f" on {model.created[:10]}" if model.created else ""
     if train is None:
-        return f"The model {model.name}{kind}; its card does not say what it was trained on."
+        return f"The card of {model.name} does not say what it was trained on."
     learned = (
         f"The model {model.name}{kind}{' and' if kind else ''} was trained{when} on "
         f"{count(train['paragraphs'], 'paragraph')} of {count(train['articles'], 'article')}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,19 @@ def _meetings(report: Report) -> Section:
         return Section("meetings", "Labels that meet", (Prose("There is one label, so none meets another."),))
     names = [report.labels[j] for j in m.shown]
     chosen = np.ix_(m.shown, m.shown)
+    most = max(_most(m.truth[chosen]), _most(m.predicted[chosen]))  # both are shaded alike
     told = "" if len(names) == len(report.labels) else f" The {len(names)} most frequent labels are shown."
     blocks: list[Block] = [
         Prose(
             "How many paragraphs carry two labels at once, and how many the model gives both; on the diagonal, those "
             f"with the one. Counted where both labels are known.{told}"
         ),
-        SideBySide((_matrix("In truth", names, m.truth[chosen]), _matrix("As predicted", names, m.predicted[chosen]))),
+        SideBySide(
+            (
+                _matrix("In truth", names, m.truth[chosen], most=most),
+                _matrix("As predicted", names, m.predicted[chosen], most=most),
+            )
+        ),
     ]
     blocks += _unlike(report)
     n_swapped = int(m.swapped.sum())
@@ -87,7 +94,9 @@ def _meetings(report: Report) -> Section:
         )
     )
     if len(names) == len(report.labels):
-        blocks.append(_matrix("The missed label (row) and the one given (column)", names, m.swapped, diagonal=False))
+        blocks.append(
+            _matrix("The missed label (row) and the one given (column)", names, m.swapped, most=_most(m.swapped))
+        )
     else:
         rows = [
             (Cell(report.labels[i]), Cell(report.labels[j]), Cell(f"{m.swapped[i, j]:,}")) for i, j in m.most_swapped()
@@ -116,16 +125,19 @@ def _unlike(report: Report) -> list[Block]:
     return [words, Table("Pairs predicted too often or too rarely", columns, rows)]
 
 
-def _matrix(caption: str, names: list[str], counts: np.ndarray, *, diagonal: bool = True) -> Table:
-    """Return counts of labels by labels, shaded by their share of the largest beside the diagonal."""
-    beside = np.where(np.eye(len(names), dtype=bool), 0, counts)
-    most = max(int(beside.max(initial=0)), 1)
+def _most(counts: np.ndarray) -> int:
+    """Return the largest count beside the diagonal, and at least 1."""
+    return max(int(np.where(np.eye(len(counts), dtype=bool), 0, counts).max(initial=0)), 1)
+
+
+def _matrix(caption: str, names: list[str], counts: np.ndarray, *, most: int) -> Table:
+    """Return counts of labels by labels, shaded by their share of `most`; on the diagonal only what is not 0."""
     rows = []
     for i, name in enumerate(names):
         cells = [
-            Cell(f"{counts[i, j]:,}" if diagonal else "")
-            if i == j
-            else Cell(f"{counts[i, j]:,}", heat=int(np.ceil(SHADES * counts[i, j] / most)))
+            Cell(f"{counts[i, j]:,}", heat=math.ceil(SHADES * counts[i, j] / most))
+            if i != j
+            else Cell(f"{counts[i, j]:,}" if counts[i, j] else "")
             for j in range(len(names))
         ]
         rows.append((Cell(name), *cells))
