@@ -421,6 +421,28 @@ def test_the_report_can_be_made_again_and_tells_what_it_was_made_of(full: Report
     assert "1 May 2024" in page.text
 
 
+def test_the_head_says_what_was_trained_on_what(labels: LabelSet):
+    articles = make_articles(12)
+    card = {
+        "kind": "tfidf",
+        "created": "2024-04-30T10:00:00+00:00",
+        "textclf_version": "0.1.0",
+        "data": {"train": {"articles": 1_482, "paragraphs": 13_223, "sha256": "ab" * 32, "article_ids": []}},
+        "config": {"model": {"kind": "tfidf"}},
+        "adaptations": [{"target": {}}],
+    }
+    model = labeller(articles, labels, **card)
+    evaluation = evaluate(model, articles, resamples=100)
+    assert evaluation.scored is not None
+    report = build_report(model, articles, evaluation, evaluation.scored, name="runs/a", data=["d"])
+    text = Page(to_html(compose(report))).text
+    assert "The model runs/a is of the kind tfidf and was trained on 2024-04-30 on 13,223 paragraphs of 1,482" in text
+    assert "fitted on the same articles, out of fold. Later its calibration and thresholds were adapted" in text
+    assert "ab" * 32 in text
+    assert "trained with textclf 0.1.0" in text
+    assert "model: kind: tfidf" in text
+
+
 def test_scores_of_other_articles_are_refused(labels: LabelSet):
     articles = make_articles(12)
     model = labeller(articles, labels)

@@ -37,6 +37,7 @@ class ModelFacts:
         data: For ``"train"`` and ``"validation"``: ``articles``, ``paragraphs``, ``sha256``; empty where unknown.
         config: Its resolved config.
         libraries: Versions it was trained with.
+        adaptations: How often its calibration and thresholds were fitted anew, without training (`textclf adapt`).
     """
 
     name: str
@@ -45,6 +46,7 @@ class ModelFacts:
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
+    adaptations: int = 0
 
     @classmethod
     def of(cls, model: Labeller, name: str) -> ModelFacts:
@@ -58,6 +60,7 @@ class ModelFacts:
             dict(card.get("data", {})),
             dict(card.get("config", {})),
             {**libraries, **card.get("libraries", {})},
+            len(card.get("adaptations", ())),
         )
 
 

@@ -103,30 +103,31 @@ def choose_mistakes(
     misses_left[[row for row, _ in first]] = False  # a paragraph is shown once
     chosen = [first, _choose(misses_left, worth, of, texts, wanted[1])]
     explained, unexplained = _explained(explain, [texts[row] for cells in chosen for row, _ in cells])
-    found: list[tuple[Mistake, ...]] = []
-    kinds: tuple[Kind, Kind] = ("false alarm", "miss")
-    for kind, cells in zip(kinds, chosen, strict=True):
-        mistakes = []
-        for row, column in cells:
-            article, number = rows[row]
-            truth, unknown = scored.targets[row] == 1, np.isnan(scored.targets[row])
-            named = labels.decode(np.stack([truth, scored.decisions[row], unknown]))
-            mistakes.append(
-                Mistake(
-                    kind=kind,
-                    label=labels[column],
-                    probability=float(scored.probabilities[row, column]),
-                    threshold=float(thresholds[column]),
-                    article=article,
-                    paragraph=number,
-                    truth=named[0],
-                    said=named[1],
-                    unknown=named[2],
-                    marked=mark(texts[row], labels[column], explained.get(texts[row])),
-                )
-            )
-        found.append(tuple(mistakes))
-    return Mistakes(found[0], found[1], int(alarms.sum()), int(misses.sum()), unexplained)
+
+    def described(kind: Kind, row: int, column: int) -> Mistake:
+        """Return one error with what a reader needs to understand it."""
+        truth, unknown = scored.targets[row] == 1, np.isnan(scored.targets[row])
+        named = labels.decode(np.stack([truth, scored.decisions[row], unknown]))
+        return Mistake(
+            kind=kind,
+            label=labels[column],
+            probability=float(scored.probabilities[row, column]),
+            threshold=float(thresholds[column]),
+            article=rows[row][0],
+            paragraph=rows[row][1],
+            truth=named[0],
+            said=named[1],
+            unknown=named[2],
+            marked=mark(texts[row], labels[column], explained.get(texts[row])),
+        )
+
+    return Mistakes(
+        tuple(described("false alarm", *cell) for cell in chosen[0]),
+        tuple(described("miss", *cell) for cell in chosen[1]),
+        int(alarms.sum()),
+        int(misses.sum()),
+        unexplained,
+    )
 
 
 def confidence(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -168,14 +168,18 @@ def _training(model: ModelFacts) -> str:
     )
     if validation and validation["articles"]:
         fitted = f"{count(validation['paragraphs'], 'paragraph')} of {count(validation['articles'], 'other article')}"
-        return f"{learned} Its thresholds were fitted on {fitted}."
-    return f"{learned} Its thresholds were fitted on the same articles, out of fold."
+        learned += f" Its thresholds were fitted on {fitted}."
+    else:
+        learned += " Its thresholds were fitted on the same articles, out of fold."
+    if model.adaptations:
+        learned += " Later its calibration and thresholds were adapted to other text."
+    return learned
 
 
 def _interval_in_words(report: Report) -> str:
     settings = report.evaluation.settings
     return (
         f"An interval tells how far a score moves when other articles of the same kind are drawn: the articles were "
-        f"drawn anew, whole and with replacement, {int(settings['resamples']):,} times, and the middle "
-        f"{float(settings['confidence']):.0%} of the scores are kept. It knows nothing of news of another kind."
+        f"drawn anew, whole and with replacement, {int(settings['resamples']):,} times, and the interval is where "
+        f"{float(settings['confidence']):.0%} of the scores then lie. It knows nothing of news of another kind."
     )
