@@ -160,13 +160,13 @@ class Slice:
 @dataclass
 class Slices:
     slices: list[Slice]
-    worst: Slice | None
+    worst: list[Slice]
 
 
 def slices_of(evaluation: Evaluation) -> Slices:
     gap = Estimate(-0.2, Interval(-0.3, -0.1))
     slices = [Slice("source", name, 3, 12, evaluation.overall, gap) for name in ("Herald", "Wire", "")]
-    return Slices(slices, slices[0])
+    return Slices(slices, slices[:1])
 
 
 @dataclass
@@ -397,7 +397,7 @@ def test_a_label_that_is_never_given_has_no_upright_line_and_a_reason(labels: La
 def test_words_that_drove_a_decision_are_marked_named_and_explained(full: Report, page: Page):
     marks = [a["class"] or "" for a in page.all("mark")]
     assert {"for", "against"} == {name.split()[0] for name in marks}
-    assert "Words are underlined by how much they drove the decision (by length of word)" in page.text
+    assert "Words are underlined by how much they drove the decision (method: by length of word)" in page.text
     assert "spoke for it: " in page.text
     mistake = full.mistakes.misses[0]
     assert "".join(piece.text for piece in mistake.marked.pieces) == mistake.article.paragraphs[mistake.paragraph].text
@@ -419,6 +419,29 @@ def test_the_report_can_be_made_again_and_tells_what_it_was_made_of(full: Report
     other = report_of([*make_articles(29), *make_articles(31)[30:]], labels)
     assert other.fingerprint.sha256 != full.fingerprint.sha256
     assert "1 May 2024" in page.text
+
+
+def test_the_worst_parts_are_named_and_each_way_of_parting_has_a_table(full: Report, page: Page):
+    macro = full.evaluation.overall["macro_f1"].value
+    assert f"Clearly below the rest, the surest first: source Herald (macro-F1 {macro:.3f}, 12 paragraphs" in page.text
+    assert f"Macro-F1 by source; the upright line is the score of all articles, {macro:.3f}" in page.text
+    assert "−0.200 −0.300 to −0.100 *" in page.text
+    assert "not said" in page.text  # articles without a source
+
+
+def test_scores_that_are_no_shares_have_no_strip_and_other_scores_are_to_be_looked_up(labels: LabelSet):
+    depth = Estimate(1.7, Interval(1.5, 1.9))
+    plain_report = report_of(make_articles(20), labels)
+    e = plain_report.evaluation
+    evaluation = replace(
+        e, overall={**e.overall, "coverage_error": depth}, per_label={**e.per_label, "brier": e.per_label["f1"]}
+    )
+    document = compose(replace(plain_report, evaluation=evaluation))
+    assert "| coverage error | 1.700 (1.500 to 1.900) |" in to_markdown(document)
+    section = next(each for each in document.sections if each.anchor == "labels")
+    cells = [row for block in section.blocks for row in getattr(block, "rows", ()) if row[0].text == "coverage error"]
+    assert [cell.strip for cell in cells[0]] == [None, None]
+    assert "More scores of each label" in Page(to_html(document)).text
 
 
 def test_the_head_says_what_was_trained_on_what(labels: LabelSet):

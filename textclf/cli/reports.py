@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from textclf.labeller import Labeller
     from textclf.records import Article
     from textclf.report import Against
+    from textclf.report.protocols import SlicesLike
 
 
 def write_reports(
@@ -24,6 +25,7 @@ def write_reports(
     data: Sequence[Path],
     against: Against | None,
     settings: Mapping[str, Any],
+    slices: SlicesLike | None = None,
 ) -> None:
     """Write one evaluation as each of the reports asked for, and say where they are.
 
@@ -36,6 +38,7 @@ def write_reports(
         data: The files of the articles.
         against: The other model, where there is one.
         settings: Resamples, confidence and seed.
+        slices: Scores of parts of the articles, where they were measured.
     """
     if not paths or evaluation.scored is None:
         return
@@ -51,6 +54,7 @@ def write_reports(
         name=str(name),
         data=[str(path) for path in data],
         against=against,
+        slices=slices,
         explain=getattr(labeller, "explain", None),
         command=evaluate_command(name, data, against.model.name if against else None, paths, settings),
     )

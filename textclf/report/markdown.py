@@ -67,7 +67,9 @@ def _set(block: Block) -> Iterator[str]:
         case Panels():
             yield "\n".join(f"- **{shown(panel.title)}**: {shown(panel.words)}" for panel in block.panels)
         case Legend():
-            yield shown(f"Under each paragraph stand the words that spoke for and against the label ({block.method}).")
+            yield shown(
+                f"Under each paragraph stand the words that spoke for and against the label (method: {block.method})."
+            )
         case Readings():
             for mistake in block.mistakes:
                 yield from _reading(mistake)

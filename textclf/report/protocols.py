@@ -15,7 +15,7 @@ class SliceLike(Protocol):
     """The scores of the articles that have one thing in common.
 
     `by` is what parts the articles (``"source"``), `value` what these have of it (``"Continental News"``), `scores`
-    maps names as in `metrics.OVERALL` to estimates, and `difference` is macro-F1 here less macro-F1 elsewhere.
+    maps names as in `metrics.OVERALL` to estimates, and `difference` is macro-F1 here less that of the rest.
     """
 
     @property
@@ -33,12 +33,12 @@ class SliceLike(Protocol):
 
 
 class SlicesLike(Protocol):
-    """All slices of an evaluation, and the one that does worst where one stands out."""
+    """All slices of an evaluation, and those that are clearly below the rest, the surest first."""
 
     @property
     def slices(self) -> Sequence[SliceLike]: ...  # noqa: D102
     @property
-    def worst(self) -> SliceLike | None: ...  # noqa: D102
+    def worst(self) -> Sequence[SliceLike]: ...  # noqa: D102
 
 
 class ExplanationLike(Protocol):

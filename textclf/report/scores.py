@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textclf.evaluate import Evaluation
 from textclf.report.content import Against, Leaderboard, Report
@@ -13,6 +14,7 @@ from textclf.report.words import (
     DASH,
     count,
     difference_cell,
+    listed,
     number,
     reach_of,
     score_cell,
@@ -55,7 +57,20 @@ def label_section(report: Report) -> Section:
         flat=True,
     )
     beside = (overall,) if report.against is None else ()  # with another model they stand beside its own
-    return Section("labels", "Label by label", (Prose(_extremes(e)), per_label, *beside))
+    return Section("labels", "Label by label", (Prose(_extremes(e)), per_label, *beside, *_more_scores(e)))
+
+
+def _more_scores(e: Evaluation) -> list[Table]:
+    """Return the scores of each label that have no column above, to be looked up."""
+    names = [name for name in e.per_label if name not in LABEL_SCORES]
+    if not names:
+        return []
+    rows = tuple(
+        (Cell(label), *(replace(score_cell(e.per_label[name][j], why=_why(e, j)), strip=None) for name in names))
+        for j, label in enumerate(e.labels)
+    )
+    columns = ("label", *(title_of(name) for name in names))
+    return [Table("More scores of each label", columns, rows, folded=True)]
 
 
 def _why(e: Evaluation, column: int) -> str:
@@ -88,7 +103,7 @@ def against_section(report: Report, against: Against) -> Section:
     ]
     f1 = zip(e.labels, e.per_label["f1"], other.per_label["f1"], difference.per_label["f1"], strict=True)
     triples += [(f"F1 {label}", ours, theirs, gain) for label, ours, theirs, gain in f1]
-    reach = reach_of([gain for *_, gain in triples])
+    reach = reach_of([gain for _, ours, theirs, gain in triples if max(ours.value, theirs.value) <= 1])
     rows = tuple(
         (Cell(name), score_cell(ours), score_cell(theirs), difference_cell(gain, reach=reach))
         for name, ours, theirs, gain in triples
@@ -99,7 +114,7 @@ def against_section(report: Report, against: Against) -> Section:
         rows,
         look="cards",
         note="Each resample of the articles scores both models, so what makes articles hard is common to both and "
-        f"cancels. {STAR} Lower is better for the false-alarm rate.",
+        f"cancels. {STAR} Of rates of error, such as the false-alarm rate, lower is better.",
     )
     return Section("against", f"Beside {against.model.name}", (table,))
 
@@ -131,19 +146,22 @@ def leaderboard_section(board: Leaderboard) -> Section:
 def slices_section(report: Report, slices: SlicesLike) -> Section:
     """Return the scores of parts of the articles, one table for each way they are parted."""
     overall = report.evaluation.overall["macro_f1"].value
-    blocks: list[Block] = []
-    if slices.worst is not None:
-        worst = slices.worst
-        blocks.append(
-            Prose(
-                f"The model does worst where {worst.by} is {worst.value}: macro-F1 "
-                f"{number(worst.scores['macro_f1'].value)} on {count(worst.n_paragraphs, 'paragraph')} of "
-                f"{count(worst.n_articles, 'article')}, against {number(overall)} overall."
-            )
-        )
+    blocks: list[Block] = [Prose(_worst(slices.worst, overall))]
     for by in dict.fromkeys(each.by for each in slices.slices):
         blocks.append(_slice_table(by, [each for each in slices.slices if each.by == by], overall))
     return Section("slices", "Parts of the articles", tuple(blocks))
+
+
+def _worst(worst: Sequence[SliceLike], overall: float) -> str:
+    """Return which parts are clearly below the rest."""
+    if not worst:
+        return "No part of the articles is clearly below the rest."
+    parts = [
+        f"{each.by} {each.value} (macro-F1 {number(each.scores['macro_f1'].value)}, "
+        f"{count(each.n_paragraphs, 'paragraph')} of {count(each.n_articles, 'article')})"
+        for each in worst
+    ]
+    return f"Clearly below the rest, the surest first: {listed(parts)}. Over all articles it is {number(overall)}."
 
 
 def _slice_table(by: str, parts: Sequence[SliceLike], overall: float) -> Table:
@@ -164,5 +182,6 @@ def _slice_table(by: str, parts: Sequence[SliceLike], overall: float) -> Table:
         rows,
         look="cards",
         flat=True,
-        note=f"The scale of the difference goes from {signed(-reach)} to {signed(reach)}. {STAR}",
+        note=f"The difference is to the rest of the articles; its scale goes from {signed(-reach)} to {signed(reach)}. "
+        f"{STAR}",
     )

@@ -63,7 +63,7 @@ def span(interval: Interval, *, with_sign: bool = False) -> str:
 def score_cell(
     estimate: Estimate, *, start: float = 0.0, why: str = "undefined here", mark: float | None = None
 ) -> Cell:
-    """Return a score with its interval as a cell.
+    """Return a score with its interval as a cell; one that is no share has no place on the scale.
 
     Args:
         estimate: The score.
@@ -75,7 +75,7 @@ def score_cell(
         return Cell(DASH, why)
     mark = None if mark is None or math.isnan(mark) else mark
     strip = Strip(estimate.value, *estimate.interval, scale=(start, 1.0), mark=mark)
-    return Cell(number(estimate.value), span(estimate.interval), strip)
+    return Cell(number(estimate.value), span(estimate.interval), strip if 0 <= estimate.value <= 1 else None)
 
 
 def start_of(estimates: Iterable[Estimate]) -> float:
@@ -99,7 +99,8 @@ def difference_cell(estimate: Estimate | None, *, reach: float, none: str = "") 
     low, high = estimate.interval
     strip = Strip(estimate.value, low, high, scale=(-reach, reach), mark=0.0)
     star = " *" if tells_apart(estimate) else ""
-    return Cell(signed(estimate.value), span(estimate.interval, with_sign=True) + star, strip)
+    on_scale = max(abs(end) for end in (estimate.value, low, high) if not math.isnan(end)) <= reach
+    return Cell(signed(estimate.value), span(estimate.interval, with_sign=True) + star, strip if on_scale else None)
 
 
 def reach_of(estimates: Sequence[Estimate | None]) -> float:
