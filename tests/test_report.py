@@ -221,6 +221,12 @@ def test_articles_the_model_has_met_are_said_in_red_and_amber(page: Page):
     assert "2 of the 30 articles here are among those the model's thresholds were fitted on" in page.text
 
 
+def test_what_else_must_be_said_is_said_at_the_head(labels: LabelSet):
+    report = report_of(make_articles(30), labels, notes=["3 paragraph(s) here are near-copies", "Copies flatter."])
+    head = Page(to_html(compose(report))).text.split("Of 100 labels")[0]
+    assert "To be said of these scores 3 paragraph(s) here are near-copies. Copies flatter." in head
+
+
 def test_a_report_on_held_out_articles_has_no_such_banner(labels: LabelSet):
     report = report_of(make_articles(30), labels)
     assert "not held out" not in to_markdown(compose(report))

@@ -26,6 +26,8 @@ def write_reports(
     against: Against | None,
     settings: Mapping[str, Any],
     slices: SlicesLike | None = None,
+    notes: Sequence[str] = (),
+    more: Sequence[str] = (),
 ) -> None:
     """Write one evaluation as each of the reports asked for, and say where they are.
 
@@ -39,6 +41,8 @@ def write_reports(
         against: The other model, where there is one.
         settings: Resamples, confidence and seed.
         slices: Scores of parts of the articles, where they were measured.
+        notes: What must be said of the scores at the head.
+        more: Other options that were given, as they are typed.
     """
     if not paths or evaluation.scored is None:
         return
@@ -56,7 +60,8 @@ def write_reports(
         against=against,
         slices=slices,
         explain=getattr(labeller, "explain", None),
-        command=evaluate_command(name, data, against.model.name if against else None, paths, settings),
+        notes=notes,
+        command=evaluate_command(name, data, against.model.name if against else None, paths, settings, more),
     )
     for path in paths:
         write_report(path, report)
@@ -64,13 +69,19 @@ def write_reports(
 
 
 def evaluate_command(
-    name: Path, data: Sequence[Path], against: str | None, paths: Sequence[Path], settings: Mapping[str, Any]
+    name: Path,
+    data: Sequence[Path],
+    against: str | None,
+    paths: Sequence[Path],
+    settings: Mapping[str, Any],
+    more: Sequence[str] = (),
 ) -> str:
     """Return the line that evaluates and reports the same again, every setting written out."""
     parts = ["textclf", "evaluate", str(name), *map(str, data)]
     parts += ["--against", against] if against else []
     for setting, value in settings.items():
         parts += [f"--{setting}", f"{value:g}" if isinstance(value, float) else str(value)]
+    parts += more
     for path in paths:
         parts += ["--report", str(path)]
     return shlex.join(parts)

@@ -147,6 +147,7 @@ class Report:
         leaderboard: Several models.
         slices: The scores of parts of the articles.
         command: What to type to get the report again.
+        notes: What must be said of the scores at the head, beside what the evaluation itself tells.
     """
 
     model: ModelFacts
@@ -167,6 +168,7 @@ class Report:
     leaderboard: Leaderboard | None = None
     slices: SlicesLike | None = None
     command: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def build_report(
@@ -182,6 +184,7 @@ def build_report(
     slices: SlicesLike | None = None,
     explain: Explain | None = None,
     command: str = "",
+    notes: Sequence[str] = (),
     written: datetime | None = None,
 ) -> Report:
     """Gather what a report of one evaluation holds.
@@ -198,6 +201,7 @@ def build_report(
         slices: Scores of parts of the articles.
         explain: Tells which words of a text drove the decisions; without it errors are shown plain.
         command: What to type to get the report again.
+        notes: What must be said of the scores at the head, such as that some texts are copies of training texts.
         written: The moment of the report; by default now.
 
     Raises:
@@ -227,6 +231,7 @@ def build_report(
         leaderboard=leaderboard,
         slices=slices,
         command=command,
+        notes=tuple(notes),
     )
 
 

@@ -15,6 +15,7 @@ from textclf.report.words import (
     number,
     range_in_hundred,
     score_cell,
+    sentence,
     signed,
     span,
     tells_apart,
@@ -55,6 +56,9 @@ def _warnings(report: Report) -> list[Banner]:
                 f"{listed(e.fitted_articles)}. On other articles the thresholds fit less well.",
             )
         )
+    if report.notes:
+        told = " ".join(sentence(note) for note in report.notes)
+        found.append(Banner("amber", "To be said of these scores", told))
     if e.n_articles < FEW_ARTICLES:
         found.append(
             Banner(

@@ -15,7 +15,7 @@ from textclf.report.opening import opening
 from textclf.report.pairs import pairs_section
 from textclf.report.panels import ranking_section, reliability_section, threshold_section
 from textclf.report.scores import against_section, label_section, leaderboard_section, slices_section
-from textclf.report.words import MEANINGS, count, listed, title_of
+from textclf.report.words import MEANINGS, count, listed, sentence, title_of
 
 
 def compose(report: Report) -> Document:
@@ -97,7 +97,7 @@ def _provenance(report: Report) -> Section:
     if report.command:
         blocks.append(Code(report.command, "To get this report again"))
     if e.notes:
-        blocks += [Heading("Notes of the evaluation"), *(Prose(_sentence(note)) for note in e.notes)]
+        blocks += [Heading("Notes of the evaluation"), *(Prose(sentence(note)) for note in e.notes)]
     if report.model.config:
         blocks.append(
             Code(_yaml(report.model.config), "The config of the model, every setting written out", folded=True)
@@ -118,10 +118,6 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
-def _sentence(note: str) -> str:
-    return note[:1].upper() + note[1:] + ("" if note.endswith((".", "...")) else ".")
 
 
 def _yaml(config: Mapping[str, Any]) -> str:

@@ -134,6 +134,11 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def sentence(note: str) -> str:
+    """Return a note of an evaluation as a sentence."""
+    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
+
+
 def listed(names: Sequence[str], *, most: int = 8) -> str:
     """Return names as a reader lists them: ``a, b and c``; of very many the first."""
     if len(names) > most:
