@@ -69,6 +69,42 @@ def test_train_says_where_the_model_is_and_how_it_does(project: Path, run: Run, 
     assert json.loads((tmp_path / "m/textclf.json").read_text())["config"]["model"]["options"]["C"] == 1
 
 
+def test_evaluate_writes_reports_for_reading(project: Path, run: Run, tmp_path: Path) -> None:
+    model, data = project / "runs/tfidf", project / "data/test.jsonl"
+    paths = [tmp_path / "report.html", tmp_path / "deep" / "report.md"]
+    code, _, err = run("evaluate", model, data, "--against", model, "--report", paths[0], "--report", paths[1])
+    assert code == 0
+    assert f"report written to {paths[0]}" in err
+    page, text = (path.read_text(encoding="utf-8") for path in paths)
+    for written in (page, text):
+        assert "Errors worth reading" in written
+        assert "was trained on" in written
+        assert (
+            f"textclf evaluate {model} {data} --against {model} --resamples 100 --confidence 0.95 --seed 13" in written
+        )
+    assert page.startswith("<!doctype html>")
+
+
+def test_a_report_of_another_kind_is_refused_before_anything_is_scored(project: Path, run: Run, tmp_path: Path) -> None:
+    code, out, err = run(
+        "evaluate", project / "runs/tfidf", project / "data/test.jsonl", "--report", tmp_path / "r.pdf"
+    )
+    assert code == 1
+    assert out == ""
+    assert "written as .html or .md, not 'r.pdf'" in err
+
+
+def test_a_report_in_html_without_its_extra_says_what_to_install(
+    project: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    given = ("evaluate", project / "runs/tfidf", project / "data/test.jsonl", "--report")
+    code, _, err = run(*given, tmp_path / "r.html")
+    assert code == 1
+    assert "pip install 'textclf[report]'" in err
+    assert run(*given, tmp_path / "r.md")[0] == 0
+
+
 def test_evaluate_writes_what_outside_things_rely_on(project: Path, run: Run, tmp_path: Path) -> None:
     code, out, _ = run(
         "evaluate", project / "runs/tfidf", project / "data/test.jsonl", "--json", tmp_path / "scores.json"

@@ -67,6 +67,7 @@ class Evaluation:
         notes: What a reader should know.
         interval: How the intervals were read off the resamples.
         reliability: Per label, what was predicted and what observed, by bins of rising probability.
+        scored: What was scored, a row for each paragraph in the order of the articles; not written as JSON.
     """
 
     labels: LabelSet
@@ -83,6 +84,7 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     interval: Method = "bca"
     reliability: list[list[ReliabilityBin]] = field(default_factory=list)
+    scored: Scored | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation JSON-ready; an undefined score is null."""
@@ -311,6 +313,7 @@ def summarise(
         notes=notes,
         interval=interval,
         reliability=reliability(scored),
+        scored=scored,
     )
 
 

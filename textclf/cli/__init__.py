@@ -11,7 +11,20 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, compare, data, explain, export, learning_curve, leave_out, models, read, thresholds, tune
+from textclf.cli import (
+    adapt,
+    compare,
+    data,
+    evaluate,
+    explain,
+    export,
+    learning_curve,
+    leave_out,
+    models,
+    read,
+    thresholds,
+    tune,
+)
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -27,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(models.train)
-app.command()(models.evaluate)
+app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(learning_curve.learning_curve)
 app.command()(tune.tune)

@@ -15,13 +15,13 @@ from textclf.slices import KeywordCheck, Slice, Slices, measure_slices
 
 def measure_and_show(
     model: Labeller, guarded: Guarded, names: str | None, settings: dict[str, Any], *, title: str
-) -> dict[str, Any]:
-    """Score a model on slices, show the tables, and return what is written of them."""
+) -> Slices:
+    """Score a model on slices, show the tables, and return them."""
     found = measure_slices(
         model, list(guarded.articles), names, copied=guarded.leakage.copied, training=guarded.training, **settings
     )
     show_slices(found, title=title)
-    return found.to_json()
+    return found
 
 
 def show_slices(slices: Slices, *, title: str) -> None:
