@@ -22,6 +22,7 @@ FLOORS = [
         "compare",
         "evaluate",
         "predict",
+        "pretrain",
         "robustness",
         "study",
         "train",

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, data, models, read, tune
+from textclf.cli import adapt, data, models, pretrain, read, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -19,7 +19,7 @@ from textclf.version import __version__
 
 app = typer.Typer(
     name="textclf",
-    help="Label the paragraphs of news articles by event type: read, train, tune, evaluate, compare, predict, adapt.",
+    help="Label the paragraphs of news articles by event type: read, pretrain, train, tune, evaluate, predict.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,6 +32,7 @@ app.command()(models.compare)
 app.command()(tune.tune)
 app.command()(models.predict)
 app.command()(adapt.adapt)
+app.command()(pretrain.pretrain)
 app.command()(read.read)
 app.add_typer(data.app, name="data")
 
