@@ -24,7 +24,7 @@ def word_beginnings(text: str, encoding: Any) -> np.ndarray:
     begins = np.ones(len(words), dtype=bool)
     for i in range(1, len(words)):
         if words[i] is not None and words[i] == words[i - 1]:
-            between = text[places[i - 1][1] : places[i][0] + 1]
+            between = text[max(0, places[i - 1][1] - 1) : places[i][0] + 1]  # a token of white space, too
             begins[i] = any(c.isspace() for c in between)
     return begins
 
