@@ -161,9 +161,9 @@ def stream_of(encoder: Path, articles: list[list[str]], *, length: int) -> tuple
 @quick
 @given(st.lists(st.lists(st.sampled_from([*FILLER, "mayor", "rain"]), min_size=1, max_size=4), min_size=1, max_size=6))
 def test_rows_hold_every_token_once_and_no_word_that_their_edge_cuts_can_be_hidden(
-    maskable: Path, articles: list[list[str]]
+    encoder: Path, articles: list[list[str]]
 ) -> None:
-    cut, stream, tokenizer = stream_of(maskable, articles, length=8)
+    cut, stream, tokenizer = stream_of(encoder, articles, length=8)
     rows = [cut.row(number) for number in range(len(cut))]
     assert all(len(row["input_ids"]) == 8 for row, _ in rows[:-1])
     tokens = [token for row, _ in rows for token in row["input_ids"][1:-1]]
@@ -176,11 +176,6 @@ def test_rows_hold_every_token_once_and_no_word_that_their_edge_cuts_can_be_hidd
         for word in set(words[words >= 0].tolist()):
             assert seen.setdefault(word, number) == number  # a word stands in one row
             assert (words == word).sum() == (cut.words == word).sum()  # with all its tokens
-
-
-@pytest.fixture(scope="module")
-def maskable(encoder: Path) -> Path:
-    return encoder
 
 
 def test_an_article_without_a_token_is_left_out_and_articles_can_be_taken(encoder: Path) -> None:
@@ -448,6 +443,7 @@ def test_copies_of_an_article_are_read_once(encoder: Path, tmp_path: Path) -> No
     [
         ({}, DataError, "there is no paragraph in"),
         ({"a.txt": "Rain fell on the market all week, and the town has an old mill.\n"}, DataError, "only one article"),
+        ({"a.csv": "text\n☃ ☃\n☃ ☃ ☃\n"}, DataError, "no word that the encoder knows"),
         ({"a.csv": "words\nrain\n"}, DataError, "no column `text`"),
     ],
 )

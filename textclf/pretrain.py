@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -94,8 +94,6 @@ def pretrain(
         info = MaskedTraining(model, tokenizer, learnt, held_out, settings, fresh_head=fresh_head, name=name).run()
         before, after = losses_of(info)
         card = {
-            "textclf_version": __version__,
-            "libraries": library_versions(),
             "encoder": {"name": encoder, "sha256": weights},
             "settings": asdict(settings),
             "data": {
@@ -108,14 +106,26 @@ def pretrain(
             "held_out_loss": {"before": before, "after": after},
             "training": info,
         }
-        with written_aside(path, folder=True) as aside:
-            base = settle(model, source, seed=settings.seed, allow_bin=allow_bin)
-            with quiet():
-                base.save_pretrained(aside)
-            keep_files(source, aside)
-            card["files"] = sorted(file.name for file in aside.iterdir())
-            (aside / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_encoder(settle(model, source, seed=settings.seed, allow_bin=allow_bin), source, path, card=card)
     return PretrainingResult(path, len(learnt), len(held_out), len(learnt.ids), before, after, card)
+
+
+def write_encoder(model: Any, source: Path, path: Path, *, card: Mapping[str, Any]) -> None:
+    """Write an encoder's folder, whole or not at all.
+
+    Args:
+        model: The encoder, without its head.
+        source: The folder it was opened from, whose tokenizer and pooling are taken over.
+        path: The folder.
+        card: What is known of it; JSON-ready.
+    """
+    with written_aside(path, folder=True) as aside:
+        with quiet():
+            model.save_pretrained(aside)
+        keep_files(source, aside)
+        versions = {"textclf_version": __version__, "libraries": library_versions()}
+        whole = {**versions, **card, "files": sorted(file.name for file in aside.iterdir())}
+        (aside / CARD).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def check_place(path: Path, inputs: Sequence[str | Path]) -> None:
@@ -166,11 +176,8 @@ def read_stream(tokenizer: Any, inputs: Sequence[str | Path], digest: Any) -> To
     """
     skipped: list[Path] = []
     passages = track(stream_passages(inputs, on_skip=skipped.append), what="reading", unit=" paragraphs")
-    copies: list[str] = []
-    stream = TokenStream.of(tokenizer, _unlike(_articles(passages), digest, copies))
+    stream = TokenStream.of(tokenizer, _unlike(_articles(passages), digest))
     log_skipped(skipped, why="not a kind of file that is read")
-    if copies:
-        log.info("passed over %d article(s) whose text was read before", len(copies))
     if not len(stream):
         raise DataError(f"there is no paragraph in {', '.join(map(str, inputs))}; nothing was learnt")
     if len(stream) < 2:
@@ -189,17 +196,19 @@ def _articles(passages: Iterable[Passage]) -> Iterator[list[str]]:
             yield texts
 
 
-def _unlike(articles: Iterable[list[str]], digest: Any, copies: list[str]) -> Iterator[list[str]]:
+def _unlike(articles: Iterable[list[str]], digest: Any) -> Iterator[list[str]]:
     """Yield the articles whose texts are not those of one before."""
-    seen: set[bytes] = set()
+    seen, copies = set[bytes](), 0
     for texts in articles:
         own = hashlib.sha256(repr(texts).encode("utf-8", errors="replace")).digest()
         if own in seen:
-            copies.append(texts[0][:40])
+            copies += 1
             continue
         seen.add(own)
         digest.update(own)
         yield texts
+    if copies:
+        log.info("passed over %d article(s) whose text was read before", copies)
 
 
 def part(stream: TokenStream, *, share: float, seed: int) -> tuple[TokenStream, TokenStream]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from textclf.errors import ConfigError, ModelError
+from textclf.errors import ConfigError, DataError, ModelError
 from textclf.models.checkpoints import StoppedError, current_checkpoints
 from textclf.models.optimizing import Steps
 from textclf.models.packed import Dropout, Packed, can_pack, encode
@@ -316,7 +316,11 @@ class MaskedTraining:
         return float(getattr(self.model.config, "hidden_dropout_prob", 0.0))
 
     def held_out_loss(self) -> float:
-        """Return the mean cross-entropy of hidden words of the held-out articles: the same words every time."""
+        """Return the mean cross-entropy of hidden words of the held-out articles: the same words every time.
+
+        Raises:
+            DataError: When they hold no word that can be hidden.
+        """
         import torch
 
         self.model.eval()
@@ -327,7 +331,9 @@ class MaskedTraining:
                 rng = np.random.default_rng([self.settings.seed, begin, 4])
                 asked = self._ask(self.held_out, range(begin, min(most, begin + self.rows_a_step)), rng)
                 found += self._losses(asked, rng, dropout=0.0).tolist()
-        return float(np.mean(found)) if found else float("nan")
+        if not found:
+            raise DataError("the held-out articles hold no word that the encoder knows; give more text")
+        return float(np.mean(found))
 
     def _mark(self) -> dict[str, Any]:
         """Return a record of how it stands, and tell it."""
