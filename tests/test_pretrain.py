@@ -27,7 +27,8 @@ from textclf.models.checkpoints import Checkpoints
 from textclf.models.encoders import find_encoder, is_mean_pooled, load_tokenizer
 from textclf.models.finetuned import Finetuned, FinetunedOptions
 from textclf.models.masked_encoder import open_masked
-from textclf.models.masked_language import Asked, MaskedSettings, MaskedTraining, ask, packed_losses, padded_losses
+from textclf.models.masked_language import MaskedSettings, MaskedTraining
+from textclf.models.masked_loss import Asked, ask, packed_losses, padded_losses
 from textclf.models.packed import Dropout
 from textclf.models.token_stream import CutRows, TokenStream
 from textclf.models.whole_words import IGNORED, mask_words, word_beginnings
@@ -291,6 +292,11 @@ def test_minutes_bound_the_training_and_the_rate_falls_with_them(
     result = run(encoder, corpus, tmp_path / "out", steps=100_000, max_minutes=1.0)
     assert 5 <= result.info["training"]["steps"] <= 15
     assert result.info["training"]["steps_planned"] == 100_000
+    ways = [mark["way"] for mark in result.info["training"]["history"]]
+    assert ways == sorted(ways)
+    alone = next(mark for mark in result.info["training"]["history"] if mark["way"] >= 10_000)  # a new head's share
+    assert 0 < alone["step"] < 5
+    assert result.before == alone["held_out_loss"]
 
 
 # Stopping

@@ -221,7 +221,7 @@ def part(stream: TokenStream, *, share: float, seed: int) -> tuple[TokenStream, 
 def losses_of(info: dict[str, Any]) -> tuple[float, float]:
     """Return the held-out loss before the encoder's own weights moved, and at the end."""
     history = info["history"]
-    before = next((mark for mark in history if mark["step"] >= info["head_steps"]), history[-1])
+    before = next((mark for mark in history if mark["way"] >= info["head_steps"]), history[-1])
     return before["held_out_loss"], history[-1]["held_out_loss"]
 
 

@@ -76,13 +76,9 @@ def show_pretraining(result: PretrainingResult) -> None:
         "loss",
         "perplexity",
     )
-    named = {
-        ("before, with a new head that learnt alone" if result.info["fresh_head"] else "before"): (
-            training["head_steps"],
-            result.before,
-        ),
-        "after": (training["steps"], result.after),
-    }
+    first = "before, with a new head that learnt alone" if result.info["fresh_head"] else "before"
+    alone = next(mark["step"] for mark in training["history"] if mark["held_out_loss"] == result.before)
+    named = {first: (alone, result.before), "after": (training["steps"], result.after)}
     for name, (step, loss) in named.items():
         shown.add_row(name, str(step), f"{loss:.3f}", f"{perplexity(loss):,.1f}")
     screen = tables.console()

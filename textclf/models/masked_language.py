@@ -13,12 +13,11 @@ import numpy as np
 
 from textclf.errors import ConfigError, DataError, ModelError
 from textclf.models.checkpoints import StoppedError, current_checkpoints
+from textclf.models.masked_loss import Asked, ask, packed_losses, padded_losses
 from textclf.models.optimizing import Steps
-from textclf.models.packed import Dropout, Packed, can_pack, encode
+from textclf.models.packed import Dropout, can_pack
 from textclf.models.token_stream import CutRows, TokenStream
 from textclf.models.training import use_bf16
-from textclf.models.whole_words import IGNORED, mask_words
-from textclf.models.windows import Row
 from textclf.progress import log, track
 
 HEAD_RATE = 2e-3  # peak, of a head that knows nothing yet
@@ -85,78 +84,13 @@ class Progress:
         step: Steps taken.
         seconds: Spent.
         losses: Of the steps since the last mark.
-        history: A record for each mark: step, share of the way, training loss, held-out loss.
+        history: A record for each mark: step, how far that was (see `way`), training loss since, held-out loss.
     """
 
     step: int = 0
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A batch in which some words are hidden.
-
-    Attributes:
-        rows: What is shown, unpadded.
-        labels: int64 (tokens,) of each row: what stood there, and -100 where nothing is asked.
-    """
-
-    rows: list[Row]
-    labels: list[np.ndarray]
-
-
-def ask(
-    cut: CutRows, numbers: Sequence[int], tokenizer: Any, *, share: float, others: np.ndarray, rng: np.random.Generator
-) -> Asked:
-    """Hide words in rows of a stream (see `mask_words`)."""
-    found = [cut.row(number) for number in numbers]
-    ids = np.concatenate([np.asarray(row["input_ids"], dtype=np.int64) for row, _ in found])
-    words = np.concatenate([words for _, words in found])
-    shown, labels = mask_words(ids, words, share=share, rng=rng, mask=tokenizer.mask_token_id, others=others)
-    ends = np.cumsum([len(words) for _, words in found])[:-1]
-    rows = [{**row, "input_ids": part.tolist()} for (row, _), part in zip(found, np.split(shown, ends), strict=True)]
-    return Asked(rows, np.split(labels, ends))
-
-
-def packed_losses(model: Any, asked: Asked, *, dtype: Any, dropout: Dropout) -> Any:
-    """Return float32 (m,): the cross-entropy of each token asked for, from a pass without padding.
-
-    The head, a matrix as tall as the vocabulary, is computed for the tokens asked for alone.
-
-    Args:
-        model: A masked-language model of the BERT family.
-        asked: The batch.
-        dtype: What the matrices are multiplied in.
-        dropout: Of hidden states.
-    """
-    import torch
-
-    device = model.device
-    packed = Packed.of(asked.rows, device=device)
-    labels = torch.from_numpy(np.concatenate([asked.labels[i] for i in packed.order])).to(device)
-    hidden = encode(model.base_model, packed, dtype=dtype, dropout=dropout, first_only=False)
-    places = (labels != IGNORED).nonzero().flatten()
-    head = model.cls if hasattr(model, "cls") else model.lm_head
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-        logits = head(hidden.index_select(0, places))
-    return torch.nn.functional.cross_entropy(logits.float(), labels[places], reduction="none")
-
-
-def padded_losses(model: Any, tokenizer: Any, asked: Asked, *, bf16: bool) -> Any:
-    """Return float32 (m,): the cross-entropy of each token asked for, from transformers' own padded pass."""
-    import torch
-
-    inputs = tokenizer.pad(asked.rows, return_tensors="pt", padding_side="right").to(model.device)
-    labels = np.full(tuple(inputs["input_ids"].shape), IGNORED, dtype=np.int64)
-    for row, own in enumerate(asked.labels):
-        labels[row, : len(own)] = own
-    with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=bf16):
-        logits = model(**inputs).logits
-    wanted = torch.from_numpy(labels).to(model.device)
-    places = wanted != IGNORED
-    return torch.nn.functional.cross_entropy(logits[places].float(), wanted[places], reduction="none")
 
 
 class MaskedTraining:
@@ -246,7 +180,7 @@ class MaskedTraining:
         """Take the steps that are left."""
         progress, epoch, plan = self.progress, -1, np.zeros(0, dtype=np.int64)
         started = time.perf_counter() - progress.seconds
-        rest = range(progress.step, self.n_steps)
+        rest, marked = range(progress.step, self.n_steps), self.way(progress.step)
         for step in track(rest, what="pretraining", total=len(rest), unit="step"):
             if epoch != step // self.steps_an_epoch:
                 epoch = step // self.steps_an_epoch
@@ -261,9 +195,10 @@ class MaskedTraining:
                     f"(now {max(self.body.peaks):g}) or give --precision float32"
                 )
             after = self.way(progress.step)
-            if any(at < mark <= after for mark in self.marks()):
+            if any(marked < mark <= after for mark in self.marks()):
                 progress.history.append(self._mark())
                 progress.seconds = time.perf_counter() - started
+            marked = after
             if after >= self.n_steps:
                 break
             if self.checkpoints is not None and self.checkpoints.due():
@@ -339,13 +274,14 @@ class MaskedTraining:
         """Return a record of how it stands, and tell it."""
         progress = self.progress
         loss = float(np.mean(progress.losses)) if progress.losses else None
-        record = {"step": progress.step, "loss": loss, "held_out_loss": self.held_out_loss()}
+        held_out_loss = self.held_out_loss()
+        record = {"step": progress.step, "way": self.way(progress.step), "loss": loss, "held_out_loss": held_out_loss}
         log.info(
             "step %d of %d: %sheld-out loss %.4f, %.0f s",
             progress.step,
             self.n_steps,
             "" if loss is None else f"loss {loss:.4f}, ",
-            record["held_out_loss"],
+            held_out_loss,
             progress.seconds,
         )
         progress.losses = []
