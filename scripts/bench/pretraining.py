@@ -42,7 +42,7 @@ def pretrain(encoder: str, inputs: list[Path], out: Path, settings: list[str]) -
     started = time.perf_counter()
     if not (out / "pretraining.json").is_file():
         command = [sys.executable, "-m", "textclf", "pretrain", encoder, *map(str, inputs), "--out", str(out)]
-        subprocess.run([*command, *settings], check=True)
+        subprocess.run([*command, *settings], check=True, stdout=sys.stderr)
     return time.perf_counter() - started
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--configs", nargs="+", type=Path, default=[ROOT / "configs" / "fast.yaml"])
     parser.add_argument("--encoder", default=MINILM)
     parser.add_argument("--unlabelled", nargs="+", type=Path, default=[data / "train.jsonl", data / "agency.jsonl"])
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--seeds", nargs="+", type=int, default=[13, 14, 15])
     validation = [f"{data}/validation.jsonl,{data}/agency_validation.jsonl"]
@@ -108,10 +108,8 @@ def main() -> None:
     settings = ["--epochs", str(given.epochs)]
     settings += ["--learning-rate", str(given.learning_rate)] if given.learning_rate else []
     rows = []
-    print(
-        "| config | articles | plain: macro-F1 | pretrained | difference | plain: macro-AP | pretrained | difference |"
-    )
-    print(f"|{' --- |' * 8}")
+    columns = [f"{name}: {what}" for name in METRICS for what in ("plain", "pretrained", "difference")]
+    print(f"| config | articles | {' | '.join(columns)} |\n|{' --- |' * 8}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.out or Path(scratch)
         seconds = pretrain(given.encoder, given.unlabelled, folder / "encoder", settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -130,7 +131,7 @@ class MaskedTraining:
         self.rows_a_step = max(1, settings.batch_tokens // tokenizer.model_max_length)
         self.steps_an_epoch = -(-len(self.cut) // self.rows_a_step)
         self.n_steps = settings.steps or settings.epochs * self.steps_an_epoch
-        self.n_head_steps = round(HEAD_STEPS * self.n_steps) if fresh_head else 0
+        self.n_head_steps = math.ceil(HEAD_STEPS * self.n_steps) if fresh_head and self.n_steps > 1 else 0
         self.progress, self.checkpoints = Progress(), current_checkpoints()
         told = repr((asdict(settings), model.device.type, self.bf16, name))
         self.name = hashlib.sha256(told.encode()).hexdigest()
