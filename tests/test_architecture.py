@@ -18,7 +18,7 @@ FLOORS = [
         "threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
         "adapt adapt_target adjudication agreement classifier compare comparison evaluate explain export gold leakage "
-        "learning_curve leave_out predict refit report robustness scoring slices study train tune",
+        "learning_curve leave_out predict pretrain refit report robustness scoring slices study train tune",
         "cli",
     )
 ]

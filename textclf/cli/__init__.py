@@ -21,6 +21,7 @@ from textclf.cli import (
     learning_curve,
     leave_out,
     models,
+    pretrain,
     read,
     thresholds,
     tune,
@@ -50,6 +51,7 @@ app.command()(explain.explain)
 app.command()(adapt.adapt)
 app.command()(export.export)
 app.command()(thresholds.thresholds)
+app.command()(pretrain.pretrain)
 app.command()(read.read)
 app.add_typer(data.app, name="data")
 

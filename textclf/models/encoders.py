@@ -148,7 +148,13 @@ def pick_device() -> str:
 
 
 def load_pretrained(
-    auto_class: Any, folder: Path, *, new_head: bool = False, allow_bin: bool = False, **options: Any
+    auto_class: Any,
+    folder: Path,
+    *,
+    new_head: bool = False,
+    allow_bin: bool = False,
+    fresh: list[str] | None = None,
+    **options: Any,
 ) -> Any:
     """Load a transformers model in float32 from a local folder, with every weight accounted for.
 
@@ -157,6 +163,7 @@ def load_pretrained(
         folder: Holds config and weights.
         new_head: Weights outside the encoder itself, and its pooler, may be new: they are to be trained.
         allow_bin: Read pytorch_model.bin where there is no safetensors, with torch's weights-only reader.
+        fresh: Where given, the names of the weights that are new are added to it.
         options: For ``from_pretrained``.
 
     Raises:
@@ -182,6 +189,8 @@ def load_pretrained(
         what.removesuffix("_keys"): sorted(key[0] if isinstance(key, tuple) else key for key in keys)
         for what, keys in found.items()
     }
+    if fresh is not None:
+        fresh += faults["missing"]
     if new_head:  # a checkpoint may lack a head, or bring one of its own that is left behind
         prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
         faults = {

@@ -55,6 +55,19 @@ class Steps:
         self.optimizer.step()
         self.optimizer.zero_grad()
 
+    def moments(self) -> dict[str, Any]:
+        """Return what the optimizer remembers, as tensors by ``<parameter>/<moment>``."""
+        state = self.optimizer.state_dict()["state"]
+        return {f"{number}/{name}": value for number, held in state.items() for name, value in held.items()}
+
+    def set_moments(self, tensors: dict[str, Any]) -> None:
+        """Let the optimizer go on from what `moments` gave."""
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in tensors.items():
+            number, name = key.split("/", 1)
+            state.setdefault(int(number), {})[name] = value.cpu() if name == "step" else value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+
 
 def rate(step: int, n_steps: int, n_rising: float, shape: Schedule) -> float:
     """Return the share of the peak rate at a step: a rise in a line, then a fall to 0."""

@@ -277,8 +277,7 @@ class Training:
         tensors |= {f"best/{name}": value for name, value in self.best.items()}
         if self.average is not None:
             tensors |= {f"average/{name}": value for name, value in self.average.values.items()}
-        for number, moments in self.steps.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{number}/{name}": value for name, value in moments.items()}
+        tensors |= {f"optimizer/{name}": value for name, value in self.steps.moments().items()}
         tensors = {name: value.clone() for name, value in tensors.items()}  # tied weights share memory
         self.checkpoints.save(self.progress.step, tensors, {"training": self.name, **vars(self.progress)})
         if self.checkpoints.stop.is_set():
@@ -294,12 +293,7 @@ class Training:
             part, rest = name.split("/", 1)
             parts[part][rest] = value.to(self.device)
         self.finetuned.model.load_state_dict(parts["model"])
-        moments: dict[int, dict[str, Any]] = {}
-        for name, value in parts["optimizer"].items():
-            number, moment = name.split("/", 1)
-            moments.setdefault(int(number), {})[moment] = value.cpu() if moment == "step" else value
-        optimizer = self.steps.optimizer
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        self.steps.set_moments(parts["optimizer"])
         self.best = parts["best"]
         if self.average is not None:
             self.average.values = parts["average"]
