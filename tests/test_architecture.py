@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "textclf"
 FLOORS = [
     {"errors", "files", "labels", "progress", "records", "version", "yamlfile"},
     {"articles", "datasets", "perturb"},
-    {"calibration", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
+    {"calibration", "cut_offs", "intervals", "metrics", "models", "priors", "splits", "thresholds"},
     {"bundle", "config", "labeller", "search_space"},
     {
         "adapt",
@@ -22,10 +22,12 @@ FLOORS = [
         "compare",
         "evaluate",
         "predict",
+        "pseudo_label",
         "robustness",
         "study",
         "train",
         "tune",
+        "unlabelled",
     },
     {"cli"},
 ]

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, data, models, read, tune
+from textclf.cli import adapt, data, models, pseudo_label, read, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -32,6 +32,7 @@ app.command()(models.compare)
 app.command()(tune.tune)
 app.command()(models.predict)
 app.command()(adapt.adapt)
+app.command()(pseudo_label.pseudo_label)
 app.command()(read.read)
 app.add_typer(data.app, name="data")
 
