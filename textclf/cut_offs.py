@@ -62,7 +62,7 @@ def cut_offs_at(
         negatives: Those without.
     """
     yes = _sure(precision, right=yes_scores, wrong=highest_no, n_right=positives, n_wrong=negatives, most=np.inf)
-    most = (1 - precision) * positives
+    most = (1 - precision) * positives + 1e-9  # one in ten of ten is one
     no = _sure(precision, right=-no_scores, wrong=-lowest_yes, n_right=negatives, n_wrong=positives, most=most)
     return CutOffs(yes, -no)
 

@@ -74,7 +74,5 @@ def read_unlabelled(
             )
     if not texts:
         left_out = ", once articles of other splits are left out" if any(met.values()) else ""
-        raise DataError(
-            f"there is no paragraph in data.unlabelled{left_out}; give other articles, or leave it out"
-        )
+        raise DataError(f"there is no paragraph in data.unlabelled{left_out}; give other articles, or leave it out")
     return Unlabelled(texts, None if context == "none" else contexts, len(articles))
