@@ -17,14 +17,17 @@ from pydantic import ValidationError
 from tests.conftest import LABELS, WORDS, make_articles
 from tests.models import TINY_OPTIONS, make_encoder
 from tests.props import quick
-from textclf.bundle import load_bundle
+from textclf.bundle import MANIFEST, load_bundle
 from textclf.calibration import log_odds
 from textclf.config import Config, build_config, load_config
 from textclf.errors import BundleError, ConfigError, DataError, ModelError, TextclfWarning
+from textclf.files import sha256_of
 from textclf.labels import LabelSet
 from textclf.models.copies import altered_copy
 from textclf.models.distilled import Distilled, DistilledOptions, blend, soften
+from textclf.models.epoch_hook import reporting_epochs
 from textclf.models.interface import CountsWindows, TakesCalibration, TakesUnlabelled
+from textclf.models.tfidf import Tfidf
 from textclf.records import Article, Examples
 from textclf.train import is_trained, train
 
@@ -126,6 +129,30 @@ def test_contexts_stay_beside_their_texts(monkeypatch: pytest.MonkeyPatch) -> No
     assert seen["contexts"] == [*contexts, *contexts, "its context"]
 
 
+def test_a_teacher_trained_without_contexts_is_given_none(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    own = Tfidf.predict_proba
+
+    def predict_proba(self: Tfidf, texts: list[str], contexts: list[str] | None = None) -> np.ndarray:
+        given.append(contexts)
+        return own(self, texts, contexts)
+
+    monkeypatch.setattr(Tfidf, "predict_proba", predict_proba)
+    with pytest.warns(TextclfWarning, match="reads a paragraph alone"):
+        make(str(teacher)).fit(TRAINING.texts, TRAINING.targets, contexts=["beside"] * len(TRAINING))
+    assert given == [None, None]
+
+
+def test_the_epochs_of_a_teacher_are_not_taken_for_the_students(tmp_path: Path) -> None:
+    tiny = {**TINY_OPTIONS["static"], "encoder": str(make_encoder(tmp_path)), "epochs": 2}
+    told: list[int] = []
+    with reporting_epochs(lambda epoch, scores: told.append(epoch)):
+        make({"kind": "static", "options": tiny}).fit(TRAINING.texts, TRAINING.targets)
+        assert told == []
+        make(student={"kind": "static", "options": tiny}).fit(TRAINING.texts, TRAINING.targets)
+    assert told == [1, 2]
+
+
 def test_a_label_with_one_known_answer_has_it_whatever_the_teacher_says(teacher: Path) -> None:
     targets = np.nan_to_num(TRAINING.targets)
     targets[:, 0], targets[:, 2] = np.nan, 1.0
@@ -209,6 +236,7 @@ def test_the_bundle_needs_no_teacher(teacher: Path, tmp_path: Path, write_jsonl:
     there = shutil.copytree(teacher, tmp_path / "teacher")
     files = write_jsonl(make_articles(24)), write_jsonl(named(make_articles(12, seed=1), "held"), "validation.jsonl")
     result = train(config(files[0], data={"validation": str(files[1])}, teacher=str(there)), out=tmp_path / "out")
+    assert result.model.card["training"]["teacher"] == {"kind": "tfidf", "sha256": sha256_of(there / MANIFEST)}
     shutil.rmtree(there)
     loaded = load_bundle(tmp_path / "out")
     wanted = result.model.predict_proba(HELD_OUT.texts)

@@ -187,8 +187,8 @@ def warn_of_unsure(cut_offs: dict[str, CutOffs]) -> None:
         missing = [word for word, there in (("yes", cut.yes < np.inf), ("no", cut.no > -np.inf)) if not there]
         if missing:
             warnings.warn(
-                f"label {name!r} is never {' and never '.join(missing)} here: the held-out articles do not vouch for "
-                f"such answers",
+                f"label {name!r} is never {' and never '.join(missing)} here: the model's held-out articles do not vouch "
+                f"for such answers, or its training had none",
                 TextclfWarning,
                 stacklevel=3,
             )
@@ -221,7 +221,8 @@ def label_articles(
                 found.yes[name] += name in paragraph.labels
                 found.no[name] += name not in paragraph.labels and name not in paragraph.uncertain
         extra = {"pseudo_labelled_by": by}
-        yield Article(article_id, paragraphs, readable(pairs[0][0].title), annotated=annotated, extra=extra)
+        title = readable(pairs[0][0].title)
+        yield Article(readable(article_id), paragraphs, title, annotated=annotated, extra=extra)
 
 
 def _fresh(model: Labeller, passages: Iterable[Passage], found: PseudoLabelling) -> Iterator[Passage]:

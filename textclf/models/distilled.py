@@ -16,8 +16,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from textclf.calibration import sigmoid
 from textclf.errors import ModelError
+from textclf.files import sha256_of
 from textclf.labels import LabelSet
 from textclf.models.copies import altered_copy
+from textclf.models.epoch_hook import unreported
 from textclf.models.interface import (
     CountsWindows,
     HeldOut,
@@ -117,17 +119,16 @@ class Distilled(Kind):
         teacher = self._teacher(texts, targets, contexts, held_out)
         more, beside = self._texts_to_ask(texts, contexts)
         log.info("the teacher answers for %d training texts and %d more", len(texts), len(more))
-        temperature = self.options.temperature
-        learned = blend(targets, soften(teacher.log_odds(texts, contexts), temperature), self.options.teacher_weight)
-        told = soften(teacher.log_odds(more, beside), temperature)
-        wanted = np.concatenate([learned, told]).astype(np.float32)
+        answers = [self._ask(teacher, texts, contexts), self._ask(teacher, more, beside)]
+        learned = blend(targets, answers[0], self.options.teacher_weight)
+        wanted = np.concatenate([learned, answers[1]]).astype(np.float32)
         for column, probability in constant_columns(targets).items():
             wanted[:, column] = round(probability)
         together = None if contexts is None else [*contexts, *(beside or [""] * len(more))]
         self.student.fit([*texts, *more], wanted, contexts=together, validation=held_out)
         self.trained = True
         self.info = {
-            "teacher": teacher.kind,
+            "teacher": self._told_of(teacher),
             "student": {"kind": self.options.student.kind, **self.student.info},
             "texts": {"labelled": len(texts), "answered by the teacher alone": len(more)},
             "seconds": round(time.perf_counter() - started, 3),
@@ -169,16 +170,30 @@ class Distilled(Kind):
         if given.bundle is not None:
             return read_member(given.bundle, self.labels, what="the teacher")
         log.info("training the teacher: %s", given.kind)
-        return train_member(
-            str(given.kind),
-            given.options,
-            self.labels,
-            texts,
-            targets,
-            contexts=contexts,
-            held_out=held_out,
-            seed=self.seed,
-        )
+        with unreported():
+            return train_member(
+                str(given.kind),
+                given.options,
+                self.labels,
+                texts,
+                targets,
+                contexts=contexts,
+                held_out=held_out,
+                seed=self.seed,
+            )
+
+    def _told_of(self, teacher: Member) -> dict[str, str]:
+        """Return the teacher's kind, and of a bundle the SHA-256 of its manifest."""
+        path = self.options.teacher.bundle
+        manifest = None if path is None else path / "manifest.json"
+        if manifest is None or not manifest.is_file():
+            return {"kind": teacher.kind}
+        return {"kind": teacher.kind, "sha256": sha256_of(manifest)}
+
+    def _ask(self, teacher: Member, texts: Sequence[str], contexts: Sequence[str] | None) -> np.ndarray:
+        """Return the teacher's probabilities (n, k) at the temperature; one trained without contexts is given none."""
+        found = teacher.log_odds(texts, contexts if teacher.reads_contexts else None)
+        return soften(found, self.options.temperature)
 
     def _texts_to_ask(self, texts: Sequence[str], contexts: Sequence[str] | None) -> tuple[list[str], list[str] | None]:
         """Return the texts for which there is the teacher's word alone, and their contexts where there are any."""

@@ -37,10 +37,22 @@ class MemberOptions(Options):
 
 
 class Member:
-    """A trained member: its kind and options, its predictor, and the calibration of what that predicts."""
+    """A trained member: its kind and options, its predictor, and the calibration of what that predicts.
 
-    def __init__(self, kind: str, options: Options, predictor: Trainable, calibration: Calibration) -> None:
+    `reads_contexts` is False where it is known to have been trained without.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        options: Options,
+        predictor: Trainable,
+        calibration: Calibration,
+        *,
+        reads_contexts: bool = True,
+    ) -> None:
         self.kind, self.options, self.predictor, self.calibration = kind, options, predictor, calibration
+        self.reads_contexts = reads_contexts
 
     def log_odds(self, texts: Sequence[str], contexts: Sequence[str] | None) -> np.ndarray:
         """Return float64 (n, k): the calibrated log-odds of each label."""
@@ -106,7 +118,8 @@ def read_member(path: Path, labels: LabelSet, *, what: str = "member") -> Member
         )
     predictor = class_of(kind).load(path / "model", labels, options, seed=int(card["config"]["seed"]))
     predictor.info = card.get("training", {})
-    return Member(kind, options, predictor, calibration)
+    context = card["config"].get("data", {}).get("context", "none")
+    return Member(kind, options, predictor, calibration, reads_contexts=context != "none")
 
 
 def class_of(kind: str) -> type[Trainable]:
