@@ -46,7 +46,6 @@ TINY_OPTIONS["distilled"] = {
     "teacher": {"kind": "tfidf", "options": TINY_OPTIONS["tfidf"]},
     "student": {"kind": "static", "options": TINY_OPTIONS["static"]},
     "teacher_weight": 0.2,
-    "copies": 1,
 }
 
 

@@ -10,20 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.conftest import LABELS, WORDS, make_articles
 from tests.models import TINY_OPTIONS, make_encoder
-from tests.props import quick
 from textclf.bundle import MANIFEST, load_bundle
 from textclf.calibration import log_odds
 from textclf.config import Config, build_config, load_config
 from textclf.errors import BundleError, ConfigError, DataError, ModelError, TextclfWarning
 from textclf.files import sha256_of
 from textclf.labels import LabelSet
-from textclf.models.copies import altered_copy
 from textclf.models.distilled import Distilled, DistilledOptions, blend, soften
 from textclf.models.epoch_hook import reporting_epochs
 from textclf.models.interface import CountsWindows, TakesCalibration, TakesUnlabelled
@@ -105,28 +101,26 @@ def seen_by_student(model: Distilled, monkeypatch: pytest.MonkeyPatch) -> dict[s
     return seen
 
 
-def test_the_student_learns_from_answers_copies_and_unlabelled_texts(
-    teacher: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = make(str(teacher), teacher_weight=0.25, temperature=3.0, copies=2)
+def test_the_student_learns_from_answers_and_unlabelled_texts(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make(str(teacher), teacher_weight=0.25, temperature=3.0)
     seen, n = seen_by_student(model, monkeypatch), len(TRAINING)
     model.take_unlabelled(["shells fell near the bridge", "the town has an old mill"])
     model.fit(TRAINING.texts, TRAINING.targets)
-    assert len(seen["texts"]) == 3 * n + 2
+    assert len(seen["texts"]) == n + 2
     assert seen["texts"][-2:] == ["shells fell near the bridge", "the town has an old mill"]
     told = soften(log_odds(load_bundle(teacher).predict_proba(seen["texts"])), 3.0)
     np.testing.assert_allclose(seen["targets"][n:], told[n:], atol=1e-4)
     np.testing.assert_allclose(seen["targets"][:n], blend(TRAINING.targets, told[:n], 0.25), atol=1e-4)
-    assert model.info["texts"] == {"labelled": n, "answered by the teacher alone": 2 * n + 2}
+    assert model.info["texts"] == {"labelled": n, "answered by the teacher alone": 2}
 
 
 def test_contexts_stay_beside_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make(copies=1)
+    model = make()
     seen, contexts = seen_by_student(model, monkeypatch), [f"context {row}" for row in range(len(TRAINING))]
     model.take_unlabelled(["a text"], ["its context"])
     with pytest.warns(TextclfWarning, match="reads a paragraph alone"):
         model.fit(TRAINING.texts, TRAINING.targets, contexts=contexts)
-    assert seen["contexts"] == [*contexts, *contexts, "its context"]
+    assert seen["contexts"] == [*contexts, "its context"]
 
 
 def test_a_teacher_trained_without_contexts_is_given_none(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,13 +321,3 @@ def test_unlabelled_articles_that_are_not_there_are_a_fault_of_the_config(tmp_pa
     path.write_text(f"labels: [fight]\ndata: {{train: {file}, unlabelled: nowhere}}\nmodel: {{kind: tfidf}}\n")
     with pytest.raises(ConfigError, match=r"data\.unlabelled: no such file: nowhere"):
         load_config(path)
-
-
-@quick
-@given(st.lists(st.text(max_size=80), max_size=8), st.integers(0, 1_000))
-def test_copies_hold_words_of_the_texts_and_nothing_else(texts: list[str], seed: int) -> None:
-    made = altered_copy(texts, rng=np.random.default_rng(seed))
-    words = {word for text in texts for word in text.split()}
-    assert len(made) == len(texts)
-    assert {word for text in made for word in text.split()} <= words
-    assert made == altered_copy(texts, rng=np.random.default_rng(seed))

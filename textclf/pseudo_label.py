@@ -187,8 +187,8 @@ def warn_of_unsure(cut_offs: dict[str, CutOffs]) -> None:
         missing = [word for word, there in (("yes", cut.yes < np.inf), ("no", cut.no > -np.inf)) if not there]
         if missing:
             warnings.warn(
-                f"label {name!r} is never {' and never '.join(missing)} here: the model's held-out articles do not vouch "
-                f"for such answers, or its training had none",
+                f"label {name!r} is never {' and never '.join(missing)} here: the model's held-out articles do not "
+                f"vouch for such answers, or its training had none",
                 TextclfWarning,
                 stacklevel=3,
             )

@@ -1,7 +1,7 @@
 """A small model that learns from a large one: from its probabilities, besides the answers people gave.
 
-The teacher, a bundle or a kind that is trained first, answers for every training text, for altered copies of them, and
-for texts nobody has labelled. What is kept is the student alone, and it is stored and served as its own kind would be.
+The teacher, a bundle or a kind that is trained first, answers for every training text, and for texts nobody has
+labelled. What is kept is the student alone, and it is stored and served as its own kind would be.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from textclf.calibration import sigmoid
 from textclf.errors import ModelError
 from textclf.files import sha256_of
 from textclf.labels import LabelSet
-from textclf.models.copies import altered_copy
 from textclf.models.epoch_hook import unreported
 from textclf.models.interface import (
     CountsWindows,
@@ -69,7 +68,6 @@ class DistilledOptions(Options):
         0.5, ge=0, le=1, description="What the teacher counts against a known answer; unknown ones are its alone."
     )
     temperature: float = Field(1.0, gt=0, description="The teacher's log-odds are divided by this.")
-    copies: int = Field(0, ge=0, description="Altered copies of each training text that the teacher answers for.")
 
     def bundles(self) -> tuple[Path, ...]:
         """Return the teacher's folder, where it is a bundle (see `Options.bundles`)."""
@@ -117,14 +115,16 @@ class Distilled(Kind):
         started = time.perf_counter()
         held_out = None if validation is None else HeldOut(*validation)
         teacher = self._teacher(texts, targets, contexts, held_out)
-        more, beside = self._texts_to_ask(texts, contexts)
+        more, beside = self._unlabelled
         log.info("the teacher answers for %d training texts and %d more", len(texts), len(more))
         answers = [self._ask(teacher, texts, contexts), self._ask(teacher, more, beside)]
         learned = blend(targets, answers[0], self.options.teacher_weight)
         wanted = np.concatenate([learned, answers[1]]).astype(np.float32)
         for column, probability in constant_columns(targets).items():
             wanted[:, column] = round(probability)
-        together = None if contexts is None else [*contexts, *(beside or [""] * len(more))]
+        together = None
+        if contexts is not None or beside is not None:
+            together = [*(contexts or [""] * len(texts)), *(beside or [""] * len(more))]
         self.student.fit([*texts, *more], wanted, contexts=together, validation=held_out)
         self.trained = True
         self.info = {
@@ -194,18 +194,6 @@ class Distilled(Kind):
         """Return the teacher's probabilities (n, k) at the temperature; one trained without contexts is given none."""
         found = teacher.log_odds(texts, contexts if teacher.reads_contexts else None)
         return soften(found, self.options.temperature)
-
-    def _texts_to_ask(self, texts: Sequence[str], contexts: Sequence[str] | None) -> tuple[list[str], list[str] | None]:
-        """Return the texts for which there is the teacher's word alone, and their contexts where there are any."""
-        more, beside = list[str](), list[str]()
-        for number in range(self.options.copies):
-            rng = np.random.default_rng([self.seed, number])
-            more += altered_copy(texts, rng=rng)
-            beside += [""] * len(texts) if contexts is None else contexts
-        unlabelled, around = self._unlabelled
-        more += unlabelled
-        beside += [""] * len(unlabelled) if around is None else around
-        return more, beside if any(beside) else None
 
 
 def soften(log_odds: np.ndarray, temperature: float) -> np.ndarray:
