@@ -42,19 +42,28 @@ TINY_OPTIONS: dict[str, dict[str, Any]] = {
 TINY_OPTIONS["ensemble"] = {
     "members": [{"kind": kind, "options": TINY_OPTIONS[kind]} for kind in ("tfidf", "finetuned")],
 }
+TINY_OPTIONS["distilled"] = {
+    "teacher": {"kind": "tfidf", "options": TINY_OPTIONS["tfidf"]},
+    "student": {"kind": "static", "options": TINY_OPTIONS["static"]},
+    "teacher_weight": 0.2,
+}
 
 
 def options_of(kind: str, encoder: Path, **changes: Any) -> dict[str, Any]:
-    """Return a kind's tiny options with an encoder where it, or a member of it, reads one."""
+    """Return a kind's tiny options with an encoder where it, or a part of it, reads one."""
     options: dict[str, Any] = {**TINY_OPTIONS[kind], **changes}
     if "members" in options:
         return {"members": [{"kind": m["kind"], "options": options_of(m["kind"], encoder)} for m in options["members"]]}
+    if "student" in options:
+        parts = {part: options[part]["kind"] for part in ("teacher", "student")}
+        return options | {part: {"kind": k, "options": options_of(k, encoder)} for part, k in parts.items()}
     return options if kind == "tfidf" else {**options, "encoder": str(encoder)}
 
 
 READS_ALONE = {
     "tfidf": "a bag of words cannot tell a context's words from the text's",
     "static": "nor can a mean over tokens",
+    "distilled": "its student here is static",
     "zero_shot": "a description is matched with the paragraph's own words",
 }
 """Kinds that read no context and say so, and why they do not."""

@@ -97,6 +97,18 @@ def load_bundle(path: str | Path) -> Labeller:
     return Labeller(predictor, calibration, thresholds, card=card, path=path)
 
 
+def read_card(path: str | Path) -> dict[str, Any]:
+    """Return what is known of a bundle's model, without loading it; its files are checked.
+
+    Raises:
+        BundleError: When it is missing, damaged or of a newer format.
+    """
+    path = Path(path)
+    check_format(path)
+    check_whole(path)
+    return _read_json(path / CARD)
+
+
 def check_format(path: Path) -> None:
     """Make sure that there is a bundle of a format this version reads.
 

@@ -37,17 +37,20 @@ class Section(BaseModel):
 
 
 class DataSettings(Section):
-    """Where the labelled files are, one path or a list of paths each, and what is read of an article."""
+    """Where the files are, one path or a list of paths each, and what is read of an article."""
 
     train: Paths = Field(description="Articles to learn from.")
     validation: Paths | None = Field(None, description="For thresholds and early stopping; none: out of fold.")
     test: Paths | None = Field(None, description="Held out; train reads it only to refuse leakage.")
+    unlabelled: Paths | None = Field(
+        None, description="Articles as predict takes them, files or folders, for kinds that learn from them too."
+    )
     context: ContextSetting = Field(
         "none", description="What a model reads beside a paragraph: its article's title, the previous paragraph, both."
     )
 
 
-DATA_FILES = ("train", "validation", "test")
+DATA_FILES = ("train", "validation", "test", "unlabelled")
 
 
 class ModelSettings(Section):

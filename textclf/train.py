@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from textclf.bundle import CARD, check_replaceable, load_bundle, save_bundle
+from textclf.bundle import CARD, check_replaceable, load_bundle, read_card, save_bundle
 from textclf.calibration import log_odds
 from textclf.config import Config, ThresholdSettings
 from textclf.datasets import Checked, check_labelled, shared_articles
@@ -26,13 +26,16 @@ from textclf.labels import LabelSet
 from textclf.memory import peak_memory
 from textclf.metrics import Scored
 from textclf.models.checkpoints import checkpoints_in, without_checkpoints
-from textclf.models.interface import HeldOut, Options
+from textclf.models.interface import HeldOut, Options, TakesUnlabelled, Trainable
 from textclf.models.registry import get_kind
 from textclf.models.trackers import tracked
 from textclf.progress import log
 from textclf.records import Article, ContextSetting, Examples
 from textclf.splits import article_folds
 from textclf.thresholds import decide
+from textclf.unlabelled import Unlabelled, read_unlabelled
+
+FURTHEST = 100  # held-out scores furthest on the wrong side that a card keeps, of yes and of no
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     check_replaceable(path)
     check_writable(path)
     splits = read_splits(config)
+    check_bundles(config, splits)
+    unlabelled = unlabelled_of(config, splits)
     training, validation = splits["train"], splits.get("validation")
     log.info("training %s on %d articles", config.model.kind, len(training))
     kept = path.parent / f".{path.name}.checkpoints"
@@ -85,6 +90,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
             validation=Examples.of(validation, config.labels, context=config.data.context) if validation else None,
             thresholds=config.thresholds,
             seed=config.seed,
+            unlabelled=unlabelled,
         )
         cost = {"wall_seconds": round(time.perf_counter() - started, 3), "peak_mib": peak()}
     scores = summarise(
@@ -99,7 +105,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
     card = {
         **fitted.model.card,
         "config": config.to_json(),
-        "data": describe_data(training, validation, context=config.data.context),
+        "data": describe_data(training, validation, context=config.data.context, unlabelled=unlabelled),
         "shares": describe_shares(config.labels, fitted.scored),
         "training": {**getattr(fitted.model.predictor, "info", {}), **cost},
         "validation_scores": {
@@ -136,11 +142,12 @@ def fit(
     validation: Examples | None,
     thresholds: ThresholdSettings,
     seed: int,
+    unlabelled: Unlabelled | None = None,
 ) -> Fitted:
     """Train a model and fit its calibration and thresholds on held-out articles.
 
     Without `validation` the held-out probabilities come out of article folds: each fold is predicted by a model
-    that did not see it, and the final model trains on everything.
+    that did not see it, and the final model trains on everything. `unlabelled` goes to kinds that learn from it.
 
     Raises:
         DataError: When there is nothing to learn from, or too few articles for folds.
@@ -148,7 +155,7 @@ def fit(
     never = check_trainable(labels, examples.targets) if get_kind(kind).taught else []
     if validation is not None and len(validation):
         held_out = validation
-        predictor = get_kind(kind)(labels, options, seed=seed).fit(
+        predictor = begin(kind, labels, options, seed=seed, unlabelled=unlabelled).fit(
             examples.texts,
             examples.targets,
             contexts=examples.contexts,
@@ -159,9 +166,15 @@ def fit(
         held_out = examples
         with without_checkpoints():
             probabilities = out_of_fold(
-                kind=kind, options=options, labels=labels, examples=examples, n_folds=thresholds.folds, seed=seed
+                kind=kind,
+                options=options,
+                labels=labels,
+                examples=examples,
+                n_folds=thresholds.folds,
+                seed=seed,
+                unlabelled=unlabelled,
             )
-        predictor = get_kind(kind)(labels, options, seed=seed).fit(
+        predictor = begin(kind, labels, options, seed=seed, unlabelled=unlabelled).fit(
             examples.texts, examples.targets, contexts=examples.contexts
         )
     model, calibrated = fit_labeller(
@@ -177,8 +190,23 @@ def fit(
     return Fitted(model, held_out, Scored(held_out.targets, calibrated, decide(calibrated, model.thresholds)))
 
 
+def begin(kind: str, labels: LabelSet, options: Options, *, seed: int, unlabelled: Unlabelled | None) -> Trainable:
+    """Return a model to be trained, which has been given the unlabelled texts if its kind learns from them."""
+    model = get_kind(kind)(labels, options, seed=seed)
+    if unlabelled is not None and isinstance(model, TakesUnlabelled):
+        model.take_unlabelled(unlabelled.texts, unlabelled.contexts)
+    return model
+
+
 def out_of_fold(
-    *, kind: str, options: Options, labels: LabelSet, examples: Examples, n_folds: int, seed: int
+    *,
+    kind: str,
+    options: Options,
+    labels: LabelSet,
+    examples: Examples,
+    n_folds: int,
+    seed: int,
+    unlabelled: Unlabelled | None = None,
 ) -> np.ndarray:
     """Return float32 (n, k): each paragraph's probabilities from a model that saw nothing of its article, nor copies.
 
@@ -196,7 +224,8 @@ def out_of_fold(
         log.info("fold %d of %d, for thresholds", fold + 1, n_folds)
         rest, rows = examples.take(np.flatnonzero(folds != fold)), np.flatnonzero(folds == fold)
         held_out = examples.take(rows)
-        part = get_kind(kind)(labels, options, seed=seed).fit(rest.texts, rest.targets, contexts=rest.contexts)
+        part = begin(kind, labels, options, seed=seed, unlabelled=unlabelled)
+        part.fit(rest.texts, rest.targets, contexts=rest.contexts)
         probabilities[rows] = part.predict_proba(held_out.texts, held_out.contexts)
     return probabilities
 
@@ -229,6 +258,56 @@ def read_splits(config: Config) -> dict[str, list[Article]]:
     splits = {name: [a for file in files for a in file.articles] for name, files in checked.items()}
     warn_of_copies(splits)
     return splits
+
+
+def unlabelled_of(config: Config, splits: Mapping[str, Sequence[Article]]) -> Unlabelled | None:
+    """Read the config's unlabelled articles, if it names any and its kind learns from them.
+
+    Those that stand in a split already are left out.
+
+    Raises:
+        DataError: When they cannot be read, or there is no paragraph in them.
+    """
+    if config.data.unlabelled is None:
+        return None
+    if not issubclass(get_kind(config.model.kind), TakesUnlabelled):
+        warnings.warn(
+            f"the kind {config.model.kind} does not learn from unlabelled articles; data.unlabelled changes nothing "
+            f"for it",
+            TextclfWarning,
+            stacklevel=2,
+        )
+        return None
+    ids = {name: {article.article_id for article in articles} for name, articles in splits.items()}
+    return read_unlabelled(config.data.unlabelled, context=config.data.context, leave_out=ids)
+
+
+def check_bundles(config: Config, splits: Mapping[str, Sequence[Article]]) -> None:
+    """Refuse held-out articles which a trained model that this one learns from has seen; warn where folds flatter.
+
+    Raises:
+        DataError: Naming the model and some of the articles.
+        BundleError: When such a model is missing or damaged.
+    """
+    for path in config.options().bundles():
+        seen = read_card(path).get("data", {})
+        trained, fitted = (set(seen.get(name, {}).get("article_ids", ())) for name in ("train", "validation"))
+        for name, known in (("validation", trained), ("test", trained | fitted)):
+            met = [article.article_id for article in splits.get(name, ()) if article.article_id in known]
+            if met:
+                more = f" and {len(met) - 5} more" if len(met) > 5 else ""
+                raise DataError(
+                    f"{path}, which this model learns from, has seen {len(met)} article(s) of {name} "
+                    f"({', '.join(met[:5])}{more}); scores on them would flatter. Train it without them, or take them "
+                    f"out of data.{name}"
+                )
+        if "validation" not in splits and any(article.article_id in trained for article in splits["train"]):
+            warnings.warn(
+                f"{path}, which this model learns from, was trained on these articles, so thresholds fitted out of "
+                f"fold flatter; give data.validation",
+                TextclfWarning,
+                stacklevel=2,
+            )
 
 
 def warn_of_copies(splits: Mapping[str, Sequence[Article]]) -> None:
@@ -280,7 +359,11 @@ def check_trainable(labels: LabelSet, targets: np.ndarray) -> list[int]:
 
 
 def describe_data(
-    training: Sequence[Article], validation: Sequence[Article] | None, *, context: ContextSetting = "none"
+    training: Sequence[Article],
+    validation: Sequence[Article] | None,
+    *,
+    context: ContextSetting = "none",
+    unlabelled: Unlabelled | None = None,
 ) -> dict[str, Any]:
     """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on.
 
@@ -301,7 +384,7 @@ def describe_data(
             "sha256": digest.hexdigest(),
         }
         described[name]["article_ids"] = sorted(article.article_id for article in articles)
-    return described
+    return described if unlabelled is None else {**described, "unlabelled": unlabelled.to_json()}
 
 
 def describe_shares(labels: LabelSet, scored: Scored) -> dict[str, dict[str, Any]]:
@@ -309,7 +392,8 @@ def describe_shares(labels: LabelSet, scored: Scored) -> dict[str, dict[str, Any
 
     Calibrated probabilities hold at this share; `textclf.adapt` starts from it. `yes_scores` and `no_scores` are
     quantiles of the calibrated log-odds of paragraphs with the label and without it, by which it tells whether a text
-    is a mix of the same two kinds.
+    is a mix of the same two kinds. `lowest_yes` and `highest_no` are the scores furthest on the wrong side, by which
+    `textclf.pseudo_label` tells where a label is sure.
     """
     described = {}
     for j, name in enumerate(labels):
@@ -319,6 +403,8 @@ def describe_shares(labels: LabelSet, scored: Scored) -> dict[str, dict[str, Any
             "known": int((~np.isnan(y)).sum()),
             "yes_scores": _quantiles(scores[y == 1]),
             "no_scores": _quantiles(scores[y == 0]),
+            "lowest_yes": [round(float(s), 4) for s in np.sort(scores[y == 1])[:FURTHEST]],
+            "highest_no": [round(float(s), 4) for s in np.sort(-scores[y == 0])[:FURTHEST] * -1],
         }
     return described
 
@@ -343,5 +429,10 @@ def is_trained(config: Config) -> bool:
     unset = ThresholdSettings().model_dump(mode="json")  # what an older card lacks is as it was by default
     same_settings &= {**unset, **card["config"].get("thresholds", {})} == wanted["thresholds"]
     same_context = card["config"].get("data", {}).get("context", "none") == config.data.context
-    described = describe_data(splits["train"], splits.get("validation"), context=config.data.context)
+    described = describe_data(
+        splits["train"],
+        splits.get("validation"),
+        context=config.data.context,
+        unlabelled=unlabelled_of(config, splits),
+    )
     return same_settings and same_context and card.get("data") == described

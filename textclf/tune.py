@@ -38,7 +38,7 @@ from textclf.study.trials import (
     queue_again,
     this_worker,
 )
-from textclf.train import describe_data, fit, read_splits
+from textclf.train import check_bundles, describe_data, fit, read_splits, unlabelled_of
 
 METRICS = ("macro_ap", "macro_f1")
 
@@ -137,6 +137,8 @@ class Objective:
     def __init__(self, config: Config, space: SearchSpace, metric: str, *, wanted: int) -> None:
         self.config, self.space, self.metric, self.wanted = config, space, metric, wanted
         splits = read_splits(config)
+        check_bundles(config, splits)
+        self.unlabelled = unlabelled_of(config, splits)
         self.training, self.validation = splits["train"], splits.get("validation")
         held_out = Examples.of(self.validation or self.training, config.labels)
         if not (held_out.targets == 1).any():
@@ -147,7 +149,7 @@ class Objective:
         settings = self.config.to_json()
         settings = {key: settings[key] for key in ("labels", "model", "thresholds", "seed")}
         settings["context"] = self.config.data.context
-        data = describe_data(self.training, self.validation, context="both")
+        data = describe_data(self.training, self.validation, context="both", unlabelled=self.unlabelled)
         texts = {"settings": settings, "data": data, "search space": self.space.to_json()}
         digests = {name: hashlib.sha256(json.dumps(text).encode()).hexdigest()[:16] for name, text in texts.items()}
         return {**digests, "metric": self.metric}
@@ -191,6 +193,7 @@ class Objective:
                 validation=Examples.of(self.validation, varied.labels, context=context) if self.validation else None,
                 thresholds=varied.thresholds,
                 seed=varied.seed,
+                unlabelled=self.unlabelled,
             )
         return float(OVERALL[self.metric](fitted.scored, fitted.scored.ones())[0])
 

@@ -22,6 +22,7 @@ from textclf.cli import (
     leave_out,
     models,
     pretrain,
+    pseudo_label,
     read,
     thresholds,
     tune,
@@ -52,6 +53,7 @@ app.command()(adapt.adapt)
 app.command()(export.export)
 app.command()(thresholds.thresholds)
 app.command()(pretrain.pretrain)
+app.command()(pseudo_label.pseudo_label)
 app.command()(read.read)
 app.add_typer(data.app, name="data")
 

@@ -31,10 +31,10 @@ def augment(
 
     Args:
         texts: n paragraphs; neighbours in the list are taken for neighbours in an article.
-        targets: float32 (n, k): 1, 0 or NaN.
+        targets: float32 (n, k): 1, 0 or NaN, or a probability.
         contexts: Their n contexts, or None.
         join_neighbours: Chance of a text being joined with the next one. Joined, a label is yes where either says
-            yes, no where both say no, else unknown.
+            yes, no where both say no, else unknown; of two probabilities it is that of either (see `unite`).
         strip_punctuation: Chance of a text losing some of its punctuation, as scraped copy does (see `LOSSES` of
             `textclf.perturb.punctuation`).
         perturb: Name of a perturbation to the share of texts it changes (see `textclf.perturb`).
@@ -62,7 +62,9 @@ def augment(
 
 
 def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the targets of two texts read as one: yes where either is yes, no where both are no, else unknown."""
+    """Return the targets of two texts read as one: yes where either is yes, no where both are no, else unknown.
+
+    Probabilities p and q become ``1 - (1 - p)(1 - q)``, as if the two were independent.
+    """
     yes = (first == 1) | (second == 1)
-    no = (first == 0) & (second == 0)
-    return np.where(yes, 1.0, np.where(no, 0.0, np.nan)).astype(np.float32)
+    return np.where(yes, 1.0, 1 - (1 - first) * (1 - second)).astype(np.float32)

@@ -11,56 +11,42 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from textclf.calibration import Calibration, LabelMap, fit_calibration, log_odds, sigmoid
+from textclf.calibration import Calibration, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.interface import CountsWindows, HeldOut, Kind, Options, Trainable, Validation
+from textclf.models.interface import CountsWindows, HeldOut, Kind, Options, Validation
+from textclf.models.members import Member, MemberOptions, class_of, options_of, read_member, train_member
 from textclf.progress import log
 
 SETTINGS = "ensemble.json"
 PULL = 20.0  # how hard equal weights draw: as a squared distance of 1 would cost in summed log loss
 
 
-class MemberOptions(Options):
-    """One member: a kind to train, or a bundle."""
-
-    kind: str | None = Field(None, description="A kind, trained on the same texts.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Of that kind.")
-    bundle: Path | None = Field(None, description="The folder of a trained model, in place of a kind.")
+class EnsembleMember(MemberOptions):
+    """One member of an ensemble, which is no ensemble itself."""
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.kind is None) == (self.bundle is None):
-            raise ValueError("give a kind or a bundle, one of the two")
-        if self.bundle is not None and self.options:
-            raise ValueError("a bundle has its options already")
+    def _is_no_ensemble(self) -> Self:
         if self.kind == "ensemble":
             raise ValueError("a member cannot be an ensemble itself")
-        if self.kind is not None:
-            _options_of(self.kind, self.options)
         return self
 
 
 class EnsembleOptions(Options):
     """Options of the `ensemble` kind."""
 
-    members: tuple[MemberOptions, ...] = Field(min_length=2, description="The models that decide together.")
+    members: tuple[EnsembleMember, ...] = Field(min_length=2, description="The models that decide together.")
 
-
-class Member:
-    """A trained member: its kind and options, its predictor, and the calibration of what that predicts."""
-
-    def __init__(self, kind: str, options: Options, predictor: Trainable, calibration: Calibration) -> None:
-        self.kind, self.options, self.predictor, self.calibration = kind, options, predictor, calibration
-
-    def log_odds(self, texts: Sequence[str], contexts: Sequence[str] | None) -> np.ndarray:
-        """Return float64 (n, k): the calibrated log-odds of each label."""
-        return log_odds(self.calibration(self.predictor.predict_proba(texts, contexts)))
+    def bundles(self) -> tuple[Path, ...]:
+        """Return the members that are bundles, and those that members learn from (see `Options.bundles`)."""
+        named = [member.bundle for member in self.members if member.bundle is not None]
+        trained = [options_of(m.kind, m.options) for m in self.members if m.kind is not None]
+        return (*named, *(path for options in trained for path in options.bundles()))
 
 
 class Ensemble(Kind):
@@ -90,17 +76,25 @@ class Ensemble(Kind):
         self.members = []
         for number, given in enumerate(self.options.members, start=1):
             if given.bundle is not None:
-                self.members.append(_read_member(given.bundle, self.labels))
+                member = read_member(given.bundle, self.labels)
+                if member.kind == "ensemble":
+                    raise ModelError(f"member {given.bundle} is an ensemble itself; name its members instead")
+                self.members.append(member)
                 continue
-            log.info("member %d of %d: %s", number, len(self.options.members), given.kind)
-            kind, options = str(given.kind), _options_of(str(given.kind), given.options)
-            predictor = _class_of(kind)(self.labels, options, seed=self.seed)
-            predictor.fit(texts, targets, contexts=contexts, validation=held_out)
-            calibration = Calibration(tuple(LabelMap() for _ in self.labels))
-            if held_out is not None:
-                found = predictor.predict_proba(held_out.texts, held_out.contexts)
-                calibration = fit_calibration(held_out.targets, found, method="platt")
-            self.members.append(Member(kind, options, predictor, calibration))
+            kind = str(given.kind)
+            log.info("member %d of %d: %s", number, len(self.options.members), kind)
+            self.members.append(
+                train_member(
+                    kind,
+                    given.options,
+                    self.labels,
+                    texts,
+                    targets,
+                    contexts=contexts,
+                    held_out=held_out,
+                    seed=self.seed,
+                )
+            )
         self.weights = np.full((len(self.members), len(self.labels)), 1 / len(self.members))
         if held_out is not None:
             scores = np.stack([m.log_odds(held_out.texts, held_out.contexts) for m in self.members])
@@ -157,8 +151,8 @@ class Ensemble(Kind):
             )
         model.members = []
         for number, entry in enumerate(listed):
-            own = _options_of(entry["kind"], entry["options"])
-            predictor = _class_of(entry["kind"]).load(folder / f"member-{number}", labels, own, seed=seed)
+            own = options_of(entry["kind"], entry["options"])
+            predictor = class_of(entry["kind"]).load(folder / f"member-{number}", labels, own, seed=seed)
             calibration = Calibration.from_json(entry["calibration"], labels.names)
             model.members.append(Member(entry["kind"], own, predictor, calibration))
         model.weights = np.array([[entry["weights"][name] for name in labels] for entry in listed])
@@ -193,40 +187,3 @@ def fit_weights(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
         if found.success:
             weights[:, column] = np.clip(found.x, 0, 1) / np.clip(found.x, 0, 1).sum()
     return weights
-
-
-def _read_member(path: Path, labels: LabelSet) -> Member:
-    """Load a trained model's predictor and calibration from its bundle."""
-    try:
-        card = json.loads((path / "textclf.json").read_text(encoding="utf-8"))
-        kind, own = card["kind"], LabelSet.from_json(card["labels"])
-        calibration = Calibration.from_json(card["calibration"], own.names)
-        options = _options_of(kind, card["config"]["model"]["options"])
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ModelError(f"member {path} is no trained model that can be read ({fault})") from fault
-    if kind == "ensemble":
-        raise ModelError(f"member {path} is an ensemble itself; name its members instead")
-    if own.names != labels.names:
-        raise ModelError(f"member {path} has the labels {', '.join(own)}, not {', '.join(labels)}")
-    predictor = _class_of(kind).load(path / "model", labels, options, seed=int(card["config"]["seed"]))
-    predictor.info = card.get("training", {})
-    return Member(kind, options, predictor, calibration)
-
-
-def _class_of(kind: str) -> type[Trainable]:
-    from textclf.models.registry import get_kind
-
-    return get_kind(kind)
-
-
-def _options_of(kind: str, given: dict[str, Any]) -> Options:
-    """Return the validated options of a member's kind; faults come as one line for the config's list."""
-    from textclf.errors import ConfigError
-
-    try:
-        return _class_of(kind).options_type.model_validate(given)
-    except ConfigError as fault:
-        raise ValueError(str(fault)) from fault
-    except ValidationError as found:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found.errors(include_url=False))
-        raise ValueError(f"options of {kind}: {told}") from found

@@ -21,6 +21,16 @@ def reporting_epochs(callback: OnEpoch) -> Iterator[None]:
         _listeners.reset(token)
 
 
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Tell nobody of the epochs in the block: they are those of a model that only helps to train another."""
+    token = _listeners.set(())
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
 def report_epoch(epoch: int, scores: Mapping[str, float]) -> None:
     """Tell every listener of an epoch, the one that came first first."""
     for callback in _listeners.get():

@@ -29,6 +29,7 @@ from textclf.models.encoders import (
     quiet,
 )
 from textclf.models.interface import Attribution, Drawing, HeldOut, Kind, Options, Validation, constant_columns
+from textclf.models.layers import keep_layers
 from textclf.models.losses import LossName
 from textclf.models.optimizing import Schedule
 from textclf.models.pooling import Pooling, load_pooled_head, make_pooled, save_pooled
@@ -48,6 +49,7 @@ class FinetunedOptions(Options):
     """Options of the `finetuned` kind."""
 
     encoder: str = Field(MINILM, description="Hub name or folder of any encoder transformers can classify with.")
+    layers: int | None = Field(None, ge=1, description="Keep so many of its layers, evenly spread. None: all.")
     max_length: int = Field(256, ge=8, description="Tokens read at a time.")
     long_texts: LongTexts = Field(
         "max",
@@ -96,6 +98,7 @@ class Finetuned(Kind):
     """A Hugging Face sequence classifier with one sigmoid per label."""
 
     options_type: ClassVar[type[Options]] = FinetunedOptions
+    takes_probabilities: ClassVar[bool] = True
 
     options: FinetunedOptions
     model: Any = None
@@ -238,6 +241,8 @@ class Finetuned(Kind):
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self.model = self._new_classifier(folder)
+        if self.options.layers is not None:
+            keep_layers(self.model, self.options.layers)
         self._last_layer()  # an architecture that cannot take calibration in is refused before it is trained
         self.model.to(pick_device())
         self.tokenizer = load_tokenizer(folder, max_length=most_tokens(self.model, wanted=self.options.max_length))
@@ -291,7 +296,7 @@ class Finetuned(Kind):
         """Set the new head's biases to each label's log-odds in training, so that it need not learn those first."""
         import torch
 
-        positives, known = (targets == 1).sum(axis=0), (~np.isnan(targets)).sum(axis=0)
+        positives, known = np.nansum(targets, axis=0), (~np.isnan(targets)).sum(axis=0)
         layer = self._last_layer()
         with torch.no_grad():
             layer.bias.copy_(torch.from_numpy(log_odds((positives + 1) / (known + 2))))

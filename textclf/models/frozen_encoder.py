@@ -71,6 +71,7 @@ class FrozenEncoder(Kind):
     """Mean-pooled, length-normalised embeddings and one logistic regression per label, class-balanced."""
 
     options_type: ClassVar[type[Options]] = FrozenEncoderOptions
+    takes_probabilities: ClassVar[bool] = True
 
     options: FrozenEncoderOptions
     head: Any = None

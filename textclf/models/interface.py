@@ -23,6 +23,10 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def bundles(self) -> tuple[Path, ...]:
+        """Return the trained models a model with these options learns from: what they have seen, it has seen."""
+        return ()
+
 
 class Predictor(Protocol):
     """Anything that serves: trained, exported, remote."""
@@ -65,6 +69,7 @@ class Trainable(Predictor, Protocol):
 
     options_type: ClassVar[type[Options]]
     taught: ClassVar[bool]  # whether targets teach it anything
+    takes_probabilities: ClassVar[bool]  # whether a target between 0 and 1 is a probability it learns to match
     info: dict[str, Any]  # what training has to tell: epochs, losses, seconds; JSON-ready
 
     def __init__(self, labels: LabelSet, options: Any, *, seed: int) -> None: ...
@@ -103,6 +108,15 @@ class TakesCalibration(Protocol):
 
     def scale_logits(self, slopes: np.ndarray, intercepts: np.ndarray) -> None:
         """Replace each label's logit z (k,) by ``slope * z + intercept``."""
+        ...
+
+
+@runtime_checkable
+class TakesUnlabelled(Protocol):
+    """A model that can learn from texts nobody has labelled, besides those that are."""
+
+    def take_unlabelled(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> None:
+        """Keep m texts, and what stands around them, for the `fit` that follows."""
         ...
 
 
@@ -177,7 +191,10 @@ class Explains(Protocol):
 
 
 class Kind:
-    """What every kind here begins with. Where `taught` is False, targets teach it nothing, and it needs none.
+    """What every kind here begins with.
+
+    Where `taught` is False, targets teach it nothing, and it needs none. Where `takes_probabilities` is True, targets
+    may lie between 0 and 1.
 
     Args:
         labels: The labels, one output each.
@@ -186,6 +203,7 @@ class Kind:
     """
 
     taught: ClassVar[bool] = True
+    takes_probabilities: ClassVar[bool] = False
 
     def __init__(self, labels: LabelSet, options: Any, *, seed: int) -> None:
         self.labels = labels

@@ -14,11 +14,12 @@ def fit_one_vs_rest(features: Any, targets: np.ndarray, *, C: float, max_iter: i
     """Fit a `OneVsRestClassifier` of class-balanced logistic regressions.
 
     scikit-learn's own fit refuses NaN, so each label's regression is fitted on its known rows and the parts are put
-    together. A label with only one known class gets a constant.
+    together. A label with only one known class gets a constant. A row whose target is a probability p counts as two:
+    a yes of weight p and a no of weight 1 - p, so that the loss is the cross-entropy from p.
 
     Args:
         features: (n, d), sparse or dense.
-        targets: float32 (n, k): 1, 0 or NaN for unknown.
+        targets: float32 (n, k): 1, 0 or NaN for unknown, or a probability to be matched.
         C: Inverse strength of the L2 penalty.
         max_iter: The most iterations of the solver.
         seed: For solvers that draw.
@@ -29,14 +30,31 @@ def fit_one_vs_rest(features: Any, targets: np.ndarray, *, C: float, max_iter: i
     estimators = []
     for column in range(targets.shape[1]):
         if column in constant:
-            weights = np.zeros(features.shape[1])
-            estimators.append(make_binary(weights, float(log_odds(np.array(constant[column])))))
+            none = np.zeros(features.shape[1])
+            estimators.append(make_binary(none, float(log_odds(np.array(constant[column])))))
             continue
-        known = ~np.isnan(targets[:, column])
+        rows, answers, weights = _answers(targets[:, column])
         solver = "liblinear" if hasattr(features, "tocsr") else "lbfgs"
-        model = LogisticRegression(C=C, class_weight="balanced", max_iter=max_iter, solver=solver, random_state=seed)
-        estimators.append(model.fit(features[known], (targets[known, column] == 1).astype(np.int64)))
+        balanced = "balanced" if weights is None else None  # weighted answers are balanced by their weights
+        model = LogisticRegression(C=C, class_weight=balanced, max_iter=max_iter, solver=solver, random_state=seed)
+        estimators.append(model.fit(features[rows], answers, sample_weight=weights))
     return assemble(estimators)
+
+
+def _answers(wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the rows to learn from, int64 answers 1 or 0 for them, and their weights, where any is no whole answer.
+
+    Weights of yes and of no come to the same sum, half the number of rows known each, as class weights make them.
+    """
+    known = np.flatnonzero(~np.isnan(wanted))
+    y = wanted[known].astype(np.float64)
+    if np.isin(y, (0, 1)).all():
+        return known, y.astype(np.int64), None
+    yes, no = y > 0, y < 1
+    rows = np.concatenate([known[yes], known[no]])
+    answers = np.concatenate([np.ones(yes.sum(), dtype=np.int64), np.zeros(no.sum(), dtype=np.int64)])
+    weights = np.concatenate([y[yes] / y.sum(), (1 - y[no]) / (1 - y).sum()]) * len(y) / 2
+    return rows, answers, weights
 
 
 def make_binary(coefficients: np.ndarray, intercept: float) -> Any:

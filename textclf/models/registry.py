@@ -15,6 +15,7 @@ KINDS = {
     "setfit": "textclf.models.setfit:Setfit",
     "finetuned": "textclf.models.finetuned:Finetuned",
     "ensemble": "textclf.models.ensemble:Ensemble",
+    "distilled": "textclf.models.distilled:Distilled",
 }
 SERVED = {"onnx": "textclf.models.exported:Exported"}
 """Kinds that are made from others and learn nothing themselves."""

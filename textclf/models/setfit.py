@@ -48,6 +48,7 @@ class Setfit(FrozenEncoder):
     """Embeddings of an encoder that was tuned on pairs, and one logistic regression per label, class-balanced."""
 
     options_type: ClassVar[type[Options]] = SetfitOptions
+    takes_probabilities: ClassVar[bool] = False  # pairs are drawn by what texts carry, which must be certain
 
     options: SetfitOptions  # type: ignore[assignment]
 

@@ -49,6 +49,7 @@ class Static(Kind):
     """A table of token vectors, their mean (and maximum) over a text, and a linear layer or two."""
 
     options_type: ClassVar[type[Options]] = StaticOptions
+    takes_probabilities: ClassVar[bool] = True
 
     options: StaticOptions
     tokenizer: Any = None

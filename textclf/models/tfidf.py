@@ -46,6 +46,7 @@ class Tfidf(Kind):
     """TF-IDF features and one logistic regression per label, class-balanced."""
 
     options_type: ClassVar[type[Options]] = TfidfOptions
+    takes_probabilities: ClassVar[bool] = True
 
     options: TfidfOptions
     pipeline: Any = None

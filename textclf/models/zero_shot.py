@@ -58,6 +58,7 @@ class ZeroShot(FrozenEncoder):
 
     options_type: ClassVar[type[Options]] = ZeroShotOptions
     taught: ClassVar[bool] = False
+    takes_probabilities: ClassVar[bool] = False
 
     options: ZeroShotOptions  # type: ignore[assignment]
     anchors: np.ndarray | None = None  # (m, d): the embeddings of the descriptions, then of the contrast
