@@ -26,7 +26,8 @@ from textclf.export import export
 from textclf.labels import LabelSet
 from textclf.models.exported import GRAPH, Exported, ExportedOptions
 from textclf.models.onnx_encoders import classifier_graph
-from textclf.models.onnx_quantizing import plan_layers, quantized
+from textclf.models.onnx_quantizing import linear_layers, plan_layers, quantized
+from textclf.models.onnx_traced import traced_classifier
 from textclf.models.pooling import make_pooled
 from textclf.models.running import distinct, padded, run_batches
 from textclf.models.runtimes import open_all_outputs, open_graph
@@ -90,7 +91,8 @@ def test_every_pooling_is_drawn(tmp_path: Path, pooling: Any) -> None:
     torch.manual_seed(0)
     folder = make_encoder(tmp_path / "encoder")
     model = make_pooled(AutoModel.from_pretrained(folder), pooling=pooling, n_labels=3).eval()
-    _same_logits(model, AutoTokenizer.from_pretrained(folder), pooling, tmp_path)
+    graph = classifier_graph(model, pooling=pooling, inputs=["input_ids", "attention_mask"])
+    _same_logits(model, AutoTokenizer.from_pretrained(folder), graph, tmp_path)
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "camembert"])
@@ -114,7 +116,31 @@ def test_the_family_of_roberta_is_drawn(tmp_path: Path, family: str, activation:
         pad_token_id=0,
     )
     model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
-    _same_logits(model, tokenizer, "native", tmp_path)
+    graph = classifier_graph(model, pooling="native", inputs=["input_ids", "attention_mask"])
+    _same_logits(model, tokenizer, graph, tmp_path)
+
+
+@pytest.mark.parametrize("family", ["distilbert", "modernbert"])
+def test_other_architectures_are_traced(tmp_path: Path, family: str) -> None:
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(make_encoder(tmp_path / "encoder"))
+    shared = {"vocab_size": len(tokenizer), "max_position_embeddings": 80, "num_labels": 3, "pad_token_id": 0}
+    sizes = {
+        "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48},
+        "modernbert": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+        | {"cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3},
+    }
+    config = transformers.AutoConfig.for_model(family, **shared, **sizes[family])
+    model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    names = ["input_ids", "attention_mask"]
+    graph = traced_classifier(model, inputs=names)
+    _same_logits(model, tokenizer, graph, tmp_path)
+    inputs = [padded([{"input_ids": [2, 5, 6, 7, 3]}], names=names, padding=0)]
+    assert len(linear_layers(graph)) >= 8
+    assert linear_layers(quantized(graph, plan_layers(graph, open_all_outputs, inputs))) == {}
 
 
 def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
@@ -330,11 +356,11 @@ def _opened(drawing: Any, labels: LabelSet, folder: Path) -> Exported:
     return Exported.load(folder, labels, ExportedOptions(**drawing.options), seed=0)
 
 
-def _same_logits(model: Any, tokenizer: Any, pooling: Any, folder: Path) -> None:
+def _same_logits(model: Any, tokenizer: Any, graph: Any, folder: Path) -> None:
     import torch
 
     names = ["input_ids", "attention_mask"]
-    (folder / GRAPH).write_bytes(classifier_graph(model, pooling=pooling, inputs=names).SerializeToString())
+    (folder / GRAPH).write_bytes(graph.SerializeToString())
     rows = [tokenizer(text, truncation=True, max_length=40) for text in ("shells fell", *TEXTS, LONG)]
     inputs = padded([{name: row[name] for name in names} for row in rows], names=names, padding=0)
     with torch.no_grad():

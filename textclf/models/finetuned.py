@@ -196,10 +196,14 @@ class Finetuned(Kind):
 
     def draw(self) -> Drawing:
         """Return the model as a graph (see `Draws`)."""
-        from textclf.models.onnx_encoders import classifier_graph
+        from textclf.models.onnx_encoders import classifier_graph, is_drawn
+        from textclf.models.onnx_traced import traced_classifier
 
         inputs = graph_inputs(self.tokenizer)
-        graph = classifier_graph(self.model, pooling=self.options.pooling, inputs=inputs)
+        if is_drawn(self.model.config):
+            graph = classifier_graph(self.model, pooling=self.options.pooling, inputs=inputs)
+        else:
+            graph = traced_classifier(self.model, inputs=inputs)
         return drawing(graph, self.tokenizer, self.options, inputs=inputs, pools="log_odds")
 
     def save(self, folder: Path) -> None:

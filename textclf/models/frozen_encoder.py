@@ -116,14 +116,16 @@ class FrozenEncoder(Kind):
 
     def draw(self) -> Drawing:
         """Return the model as a graph, the head in it (see `Draws`)."""
-        from textclf.models.onnx_encoders import embedding_graph
+        from textclf.models.onnx_encoders import embedding_graph, is_drawn
+        from textclf.models.onnx_traced import traced_embedding
 
         inputs = graph_inputs(self._tokenizer)
         parts = self.head.estimators_
         coefficients, intercepts = (
             np.concatenate([getattr(p, name) for p in parts]) for name in ("coef_", "intercept_")
         )
-        graph = embedding_graph(self._encoder, coefficients, intercepts, inputs=inputs)
+        make = embedding_graph if is_drawn(self._encoder.config) else traced_embedding
+        graph = make(self._encoder, coefficients, intercepts, inputs=inputs)
         return drawing(graph, self._tokenizer, self.options, inputs=inputs, pools="probabilities")
 
     def open_pretrained(self) -> None:

@@ -13,6 +13,7 @@ The graph holds standard operators alone (QuantizeLinear, DequantizeLinear, MatM
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,11 @@ class Plan:
 
 
 def linear_layers(model: Any) -> dict[str, Any]:
-    """Return weight name to node of every linear layer that may become integers; the head's stay in float."""
+    """Return weight name to node of every linear layer that may become integers.
+
+    Those of the head stay in float, and so does a weight that several layers share.
+    """
+    uses = Counter(name for node in model.graph.node for name in node.input)
     shapes = {constant.name: tuple(constant.dims) for constant in model.graph.initializer}
     return {
         node.input[1]: node
@@ -63,6 +68,7 @@ def linear_layers(model: Any) -> dict[str, Any]:
         if node.op_type == "MatMul"
         and len(shapes.get(node.input[1], ())) == 2
         and shapes[node.input[1]][0] >= FEWEST_CHANNELS
+        and uses[node.input[1]] == 1
         and not node.input[1].startswith(HEAD)
     }
 
