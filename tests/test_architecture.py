@@ -20,6 +20,7 @@ FLOORS = [
         "agreement",
         "classifier",
         "compare",
+        "errors_found",
         "evaluate",
         "gold",
         "leakage",

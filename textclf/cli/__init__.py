@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, data, leave_out, models, read, tune
+from textclf.cli import adapt, data, errors, leave_out, models, read, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -31,6 +31,7 @@ app.command()(models.evaluate)
 app.command()(models.compare)
 app.command()(tune.tune)
 app.command("leave-out")(leave_out.leave_out)
+app.command()(errors.errors)
 app.command()(models.predict)
 app.command()(adapt.adapt)
 app.command()(read.read)
