@@ -32,6 +32,13 @@ def errors(
         ),
     ] = None,
     overrides: Overrides = [],  # noqa: B006 (typer copies it)
+    twice: Annotated[
+        bool,
+        typer.Option(
+            "--twice",
+            help="Train those a second time, without the labels they doubt: wrong ones then mislead none.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write the wrong paragraphs for an annotation tool here.")
     ] = None,
@@ -59,7 +66,7 @@ def errors(
     labeller = load_bundle(model)
     recipe = Recipe.of_config(load_config(config, overrides=overrides), labeller.labels) if config else None
     articles = read_together(data, labeller.labels)
-    found = find_errors(labeller, articles, recipe=recipe, n_groups=clusters, seed=seed)
+    found = find_errors(labeller, articles, recipe=recipe, twice=twice, n_groups=clusters, seed=seed)
     screen = tables.console()
     for note in found.notes:
         screen.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)

@@ -137,8 +137,9 @@ def metadata(article: Article, number: int) -> dict[str, Any]:
 def suggestion(paragraph: Paragraph) -> list[str] | None:
     """Return the labels a model gives a paragraph, where its own keys list them under `SUGGESTED`."""
     given = paragraph.extra.get(SUGGESTED)
-    names = isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
-    return list(given) if names else None
+    if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
+        return None
+    return list(given)
 
 
 def label_names(articles: Iterable[Article], labels: LabelSet | None) -> list[str]:

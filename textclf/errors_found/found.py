@@ -9,15 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from textclf.errors_found.doubt import FEWEST
 from textclf.errors_found.groups import Group, group_mistakes
 from textclf.errors_found.held_out import Recipe, judge
-from textclf.errors_found.suspects import (
-    FEWEST,
-    Mistake,
-    find_mistakes,
-    likely_label_errors,
-    likely_model_errors,
-)
+from textclf.errors_found.suspects import Mistake, find_mistakes, likely_label_errors, likely_model_errors
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.records import Article
@@ -89,6 +84,7 @@ def find_errors(
     articles: Sequence[Article],
     *,
     recipe: Recipe | None = None,
+    twice: bool = False,
     n_groups: int | None = None,
     seed: int = 13,
 ) -> ErrorsFound:
@@ -98,6 +94,7 @@ def find_errors(
         model: What `textclf.load` gives.
         articles: Labelled articles. Those the model was trained on are judged by models of article folds.
         recipe: How to train those; None as the model itself was trained.
+        twice: Train those a second time, without the targets that the first ones doubt.
         n_groups: The most groups of wrong paragraphs; None chooses by how many there are.
         seed: Fixes the groups.
 
@@ -105,7 +102,7 @@ def find_errors(
         DataError: When there is no paragraph, or an article must be folded and there is no second one to learn from.
         MissingExtraError: When cleanlab is not installed.
     """
-    judged = judge(model, articles, recipe)
+    judged = judge(model, articles, recipe, twice=twice)
     mistakes = find_mistakes(judged, articles, list(model.labels))
     targets = judged.examples.targets
     few = [

@@ -12,7 +12,7 @@ import numpy as np
 from textclf.errors_found.suspects import Mistake
 from textclf.models.text_clusters import cluster_texts
 
-KIND_WEIGHT = 1.0  # what went wrong counts as much as what the paragraph says
+KIND_WEIGHT = 0.5  # what went wrong, against what the paragraph says
 PARAGRAPHS_A_GROUP = 15  # on average, unless a number of groups is asked for
 MOST_GROUPS = 12
 EXAMPLES = 3
@@ -24,7 +24,7 @@ class Group:
 
     Attributes:
         number: From 1, the largest group first.
-        words: The words that set it apart from the other wrong paragraphs.
+        words: The words that set it apart from all paragraphs that were judged.
         rows: Its paragraphs, as rows of what was judged; the most typical first.
         kinds: ``"missed LABEL"`` or ``"false alarm LABEL"`` to the number of such mistakes, the most frequent first.
         n_label_errors: How many of its mistakes are likely label errors.

@@ -17,6 +17,7 @@ import numpy as np
 from textclf.calibration import fit_calibration
 from textclf.config import Config
 from textclf.errors import ConfigError, DataError
+from textclf.errors_found.doubt import doubted_targets
 from textclf.labeller import Labeller, readable
 from textclf.labels import LabelSet
 from textclf.leakage import MOST_COMPARED, find_leakage, training_articles
@@ -125,13 +126,14 @@ class Judged:
         return np.asarray(self.probabilities >= self.thresholds.astype(np.float32))
 
 
-def judge(model: Labeller, articles: Sequence[Article], recipe: Recipe | None = None) -> Judged:
+def judge(model: Labeller, articles: Sequence[Article], recipe: Recipe | None = None, *, twice: bool = False) -> Judged:
     """Return what the model says of articles it has not read, and models of article folds of those it has.
 
     Args:
         model: What `textclf.load` gives.
         articles: Labelled articles.
         recipe: How to train the models of folds; None as the model itself was trained.
+        twice: Train those a second time, without the targets that the first ones doubt.
 
     Raises:
         DataError: When there is no paragraph, or an article must be folded and there is no second one to learn from.
@@ -155,11 +157,13 @@ def judge(model: Labeller, articles: Sequence[Article], recipe: Recipe | None = 
         chosen = recipe or Recipe.of_model(model)
         mine = [article for article, is_met in zip(articles, met, strict=True) if is_met]
         pool = _pool(mine, training)
-        probabilities[folded], thresholds[folded] = _from_folds(chosen, model.labels, pool, n=int(folded.sum()))
+        p, t = judge_by_folds(pool, chosen, model.labels, twice=twice)
+        probabilities[folded], thresholds[folded] = p[: folded.sum()], t
         n_folds = min(chosen.n_folds, len(pool))
         notes.append(
             f"{met.sum()} article(s) were in the model's training data, or share text with it: probabilities from "
             f"{n_folds} article folds of {len(pool)} articles ({chosen.said}), never from the model itself"
+            + (", in a second round without the targets doubted in the first" if twice else "")
         )
     if taught and training is None:
         notes.append("copies of training paragraphs were not looked for: " + _why_unsought(articles))
@@ -190,21 +194,47 @@ def _pool(mine: Sequence[Article], training: Sequence[Article] | None) -> list[A
     return [*mine, *(article for article in training or () if article.article_id not in ids)]
 
 
-def _from_folds(recipe: Recipe, labels: LabelSet, pool: Sequence[Article], *, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return calibrated probabilities and thresholds, both (n, k), of the first n paragraphs of folded articles.
+def judge_by_folds(
+    articles: Sequence[Article], recipe: Recipe, labels: LabelSet, *, twice: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return calibrated probabilities, float32 (n, k), and thresholds, float64 (k,), out of article folds.
 
     Calibration and thresholds are fitted on the folds, as in training without validation articles. Calibration has two
     numbers a label, too few to learn a single wrong label by heart.
+
+    Args:
+        articles: Labelled articles.
+        recipe: How to train.
+        labels: The labels.
+        twice: Train a second time, without the targets that the first round doubts: a wrong one then misleads none.
+
+    Raises:
+        DataError: When there are fewer than two articles.
+        MissingExtraError: When `twice` is asked for and cleanlab is not installed.
     """
-    if len(pool) < 2:
+    if len(articles) < 2:
         raise DataError(
-            f"the model was trained on article {pool[0].article_id!r}, so another, trained on other articles, "
-            f"must judge it, and there are none: the files the model was trained on are gone or have changed. Name them in a "
-            f"config and give it with --config"
+            f"the model was trained on article {articles[0].article_id!r}, so another, trained on other articles, "
+            f"must judge it, and there are none: the files the model was trained on are gone or have changed. Name "
+            f"them in a config and give it with --config"
         )
-    examples = Examples.of(pool, labels, context=recipe.context)
+    examples = Examples.of(articles, labels, context=recipe.context)
     examples = replace(examples, texts=[readable(text) for text in examples.texts])
-    log.info("training models on %d folds of %d articles", recipe.n_folds, len(pool))
+    probabilities = _out_of_fold(examples, recipe, labels)
+    if twice:
+        doubted = doubted_targets(examples.targets, probabilities)
+        examples = replace(examples, targets=np.where(doubted, np.float32(np.nan), examples.targets))
+        probabilities = _out_of_fold(examples, recipe, labels)
+    thresholds = fit_thresholds(
+        examples.targets, probabilities, examples.groups, shrinkage=recipe.shrinkage, seed=recipe.seed
+    )
+    thresholds[~(examples.targets == 1).any(axis=0)] = NEVER
+    return probabilities, thresholds
+
+
+def _out_of_fold(examples: Examples, recipe: Recipe, labels: LabelSet) -> np.ndarray:
+    """Return calibrated probabilities (n, k) out of article folds."""
+    log.info("training models on %d folds of %d articles", recipe.n_folds, len(examples.article_ids))
     with without_checkpoints():
         raw = out_of_fold(
             kind=recipe.kind,
@@ -214,12 +244,7 @@ def _from_folds(recipe: Recipe, labels: LabelSet, pool: Sequence[Article], *, n:
             n_folds=recipe.n_folds,
             seed=recipe.seed,
         )
-    probabilities = fit_calibration(examples.targets, raw, affine_only=True)(raw)
-    thresholds = fit_thresholds(
-        examples.targets, probabilities, examples.groups, shrinkage=recipe.shrinkage, seed=recipe.seed
-    )
-    thresholds[~(examples.targets == 1).any(axis=0)] = NEVER
-    return probabilities[:n], np.tile(thresholds, (n, 1))
+    return fit_calibration(examples.targets, raw, affine_only=True)(raw)
 
 
 def _why_unsought(articles: Sequence[Article]) -> str:

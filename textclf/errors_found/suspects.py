@@ -1,8 +1,7 @@
 """Wrong decisions, one a label of a paragraph, parted into likely label errors and likely model errors.
 
 A decision is wrong where it differs from a known target; what is unknown is never listed. Which of the two is at fault
-is judged by confident learning (Northcutt et al. 2021, as in cleanlab), label by label: a target is doubted where the
-model is at least as sure of the opposite as it is, on average, of paragraphs that are marked so.
+is told by confident learning (see `doubt.py`): where the target is doubted, it is likely the label's.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from textclf.calibration import log_odds
-from textclf.errors import import_extra
+from textclf.errors_found.doubt import doubted_targets
 from textclf.errors_found.held_out import Judged
 from textclf.records import Article
 from textclf.thresholds import decide
 
-FEWEST = 5  # paragraphs with a label, and without it, before its targets can be doubted
 Suspect = Literal["label", "model"]
 
 
@@ -124,32 +122,6 @@ def find_mistakes(judged: Judged, articles: Sequence[Article], labels: Sequence[
             )
         )
     return found
-
-
-def doubted_targets(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return bool (n, k): the known targets that confident learning doubts.
-
-    A label with fewer than `FEWEST` paragraphs that carry it, or that do not, tells too little: none of it is doubted.
-
-    Args:
-        targets: float32 (n, k): 1, 0 or NaN.
-        probabilities: float32 (n, k), calibrated, from a model that has not read these paragraphs.
-
-    Raises:
-        MissingExtraError: When cleanlab is not installed.
-    """
-    confident = import_extra("cleanlab.filter", extra="errors", purpose="telling label errors from model errors")
-    doubted = np.zeros(targets.shape, dtype=bool)
-    for column in range(targets.shape[1]):
-        y = targets[:, column]
-        if min((y == 1).sum(), (y == 0).sum()) < FEWEST:
-            continue
-        known = np.flatnonzero(~np.isnan(y))
-        p = probabilities[known, column].astype(np.float64)
-        doubted[known, column] = confident.find_label_issues(
-            (y[known] == 1).astype(np.int64), np.stack([1 - p, p], axis=1), filter_by="confident_learning", n_jobs=1
-        )
-    return doubted
 
 
 def likely_label_errors(mistakes: Sequence[Mistake]) -> list[Mistake]:

@@ -14,6 +14,9 @@ import numpy as np
 WORD = r"(?u)[^\W\d_]{3,}"  # three letters or more, of any script
 DIMENSIONS = 50
 MOST_WORDS = 6
+FEWEST = 3  # texts of a group, if it has as many, that a word must stand in to tell of it
+COMMON, MANY = 0.1, 50  # a word in more than this share of all texts, where there are many, tells nothing
+CLEAR = 1.92  # the log-likelihood ratio that one word in twenty reaches by chance
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class TextClusters:
     Attributes:
         numbers: int64 (n,): the group of each text, from 0, the largest first.
         typical: int64 (n,): all texts, those nearest to the middle of their group first.
-        words: For each group the words that set it apart from the other texts; none where texts have no words.
+        words: For each group the words that set it apart from the background; none where texts have no words.
     """
 
     numbers: np.ndarray
@@ -39,13 +42,13 @@ def cluster_texts(
     Args:
         texts: The n texts, at least one.
         beside: float (n, m): what else is known of each; a 1 weighs as much as all of the text.
-        background: Texts that say how common each word is; the texts themselves should be among them.
+        background: More texts, these among them: they say how common each word is.
         n_clusters: The most groups; fewer where fewer texts differ.
         seed: The same seed gives the same groups.
     """
     from sklearn.cluster import KMeans
 
-    weights, names = _words(texts, background)
+    weights, everywhere, names = _words(texts, background)
     features = np.concatenate([_drawn_together(weights, seed=seed), beside], axis=1)
     n_clusters = min(n_clusters, len(np.unique(features.round(6), axis=0)))
     found = KMeans(n_clusters, n_init=10, random_state=seed).fit(features)
@@ -54,19 +57,29 @@ def cluster_texts(
     numbers = np.argsort(order, kind="stable")[found.labels_]
     away = np.linalg.norm(features - found.cluster_centers_[found.labels_], axis=1)
     typical = np.argsort(away.round(9), kind="stable")
-    return TextClusters(numbers, typical, [_telling(weights, names, numbers == c) for c in range(n_clusters)])
+    words = []
+    for cluster in range(n_clusters):
+        told = _telling(_held(weights[numbers == cluster]), int(sizes[order[cluster]]), everywhere, len(background))
+        best = np.lexsort((np.arange(len(told)), -told))[:MOST_WORDS]
+        words.append(tuple(names[word] for word in best if told[word] > 0))
+    return TextClusters(numbers, typical, words)
 
 
-def _words(texts: Sequence[str], background: Sequence[str]) -> tuple[Any, list[str]]:
-    """Return the TF-IDF of each text, a sparse matrix (n, w) with rows of length 1 or 0, and the words."""
+def _words(texts: Sequence[str], background: Sequence[str]) -> tuple[Any, np.ndarray, list[str]]:
+    """Return TF-IDF, sparse (n, w), rows of length 1 or 0; in how many background texts each word stands; the words."""
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(token_pattern=WORD, sublinear_tf=True)
     if not any(map(vectorizer.build_analyzer(), background)):
-        return csr_matrix((len(texts), 1)), [""]
-    weights = vectorizer.fit(background).transform(texts)
-    return weights, [str(name) for name in vectorizer.get_feature_names_out()]
+        return csr_matrix((len(texts), 1)), np.zeros(1), [""]
+    everywhere = _held(vectorizer.fit_transform(background))
+    return vectorizer.transform(texts), everywhere, [str(name) for name in vectorizer.get_feature_names_out()]
+
+
+def _held(weights: Any) -> np.ndarray:
+    """Return (w,): in how many of some texts each word stands."""
+    return np.asarray((weights > 0).sum(axis=0), dtype=np.float64).ravel()
 
 
 def _drawn_together(weights: Any, *, seed: int) -> np.ndarray:
@@ -81,12 +94,29 @@ def _drawn_together(weights: Any, *, seed: int) -> np.ndarray:
     return np.asarray(np.divide(drawn, lengths, out=np.zeros_like(drawn), where=lengths > 1e-9))
 
 
-def _telling(weights: Any, names: Sequence[str], inside: np.ndarray) -> tuple[str, ...]:
-    """Return the words that weigh more in some texts than in the others; of all texts together, the heaviest."""
-    more = _mean(weights[inside]) - (0.0 if inside.all() else _mean(weights[~inside]))
-    best = np.lexsort((np.arange(len(more)), -more))[:MOST_WORDS]
-    return tuple(names[word] for word in best if more[word] > 0)
+def _telling(within: np.ndarray, n: int, everywhere: np.ndarray, total: int) -> np.ndarray:
+    """Return how much each word tells of some texts among all: the log-likelihood ratio (Dunning 1993).
+
+    A word tells nothing that is not clearly more frequent in them than elsewhere, stands in fewer than `FEWEST` of
+    them, or is common everywhere.
+
+    Args:
+        within: (w,): in how many of n texts each word stands.
+        n: How many those are.
+        everywhere: (w,): in how many of all texts.
+        total: How many texts there are in all.
+    """
+    inside, outside = within / n, (everywhere - within) / max(total - n, 1)
+    common = everywhere / total
+    ratio = _log_likelihood(within, n, inside, common) + _log_likelihood(
+        everywhere - within, total - n, outside, common
+    )
+    rare = (common <= COMMON) | (total < MANY)
+    telling = rare & (inside > outside) & (within >= min(FEWEST, n)) & (ratio >= CLEAR)
+    return np.asarray(np.where(telling, ratio, 0.0).round(9))
 
 
-def _mean(weights: Any) -> np.ndarray:
-    return np.asarray(weights.mean(axis=0)).ravel()
+def _log_likelihood(held: np.ndarray, n: int, share: np.ndarray, common: np.ndarray) -> np.ndarray:
+    """Return how much likelier `held` of n is by its own share than by the common one: a difference of logarithms."""
+    share, common = np.clip(share, 1e-9, 1 - 1e-9), np.clip(common, 1e-9, 1 - 1e-9)
+    return np.asarray(held * np.log(share / common) + (n - held) * np.log((1 - share) / (1 - common)))
