@@ -21,6 +21,7 @@ from textclf.cli import main
 from textclf.config import build_config
 from textclf.datasets import check_labelled, read_labelled
 from textclf.datasets.convert import convert_labelled
+from textclf.datasets.corrections import take_corrections
 from textclf.errors import ConfigError, DataError, MissingExtraError
 from textclf.errors_found import ErrorsFound, find_errors
 from textclf.errors_found import held_out as judging
@@ -407,6 +408,84 @@ def test_tools_show_what_the_model_suggests(tmp_path: Path) -> None:
     (path,) = write_to_label(found, articles, tmp_path, LABEL_SET, format="prodigy")
     for line, p in zip(path.read_text().splitlines(), paragraphs, strict=True):
         assert json.loads(line)["meta"]["why"] == p.extra["why"]
+
+
+# What is corrected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_was_corrected_in_a_tool_goes_back_into_its_articles(name: str, tmp_path: Path) -> None:
+    clean = make_articles(30, seed=3)
+    planted = some_places(clean, 9)
+    wrong = [replace(a, extra={"desk": "west"}) for a in flip(clean, planted)]
+    found = find_errors(words_model(), wrong)
+    (path, *_) = write_to_label(found, wrong, tmp_path, LABEL_SET, format=name)
+    exported = read_labelled(path, LABEL_SET)
+    truth = {(a.article_id, p.text): p for a in clean for p in a.paragraphs}
+    mended = [
+        replace(
+            a,
+            paragraphs=tuple(
+                replace(p, labels=truth[a.article_id, p.text].labels, uncertain=truth[a.article_id, p.text].uncertain)
+                for p in a.paragraphs
+            ),
+        )
+        for a in exported
+    ]
+    done = take_corrections(wrong, mended)
+    assert done.n_changed == len({(article_id, number) for article_id, number, _ in planted})
+    assert sum(done.changes.values()) == len(planted)
+    assert [replace(a, extra={}) for a in done.articles] == clean
+    assert {a.extra["desk"] for a in done.articles} == {"west"}
+
+
+def test_what_was_not_looked_for_in_the_tool_keeps_its_answer() -> None:
+    old = [Article("a", (Paragraph("one", ("fight",), ("move",), {"note": 1}), Paragraph("two"), Paragraph("two")))]
+    new = Article("a", (Paragraph("one", ("talk",)), Paragraph("two", ("talk",), extra={"in_article": "2"})))
+    (article,) = take_corrections(old, [replace(new, annotated=("talk",)), Article("b", (Paragraph("x"),))]).articles
+    assert article.paragraphs[0] == Paragraph("one", ("fight", "talk"), ("move",), {"note": 1})
+    assert [p.labels for p in article.paragraphs[1:]] == [(), ("talk",)]
+    unanswered = take_corrections(old, [replace(new, annotated=(), paragraphs=(Paragraph("one"),))])
+    assert (unanswered.articles, unanswered.n_changed, unanswered.n_paragraphs) == (old, 0, 1)
+
+
+def test_corrections_that_do_not_fit_are_told_together() -> None:
+    old = [
+        Article("a", (Paragraph("one"), Paragraph("two"), Paragraph("two"))),
+        Article("b", (Paragraph("three"),), annotated=("talk",)),
+    ]
+    new = [
+        Article("a", (Paragraph("none such"), Paragraph("two", ("move",)))),
+        Article("b", (Paragraph("three", ("move",)),)),
+    ]
+    with pytest.raises(DataError, match="3 correction") as told:
+        take_corrections(old, new)
+    assert "'none such'" in str(told.value)
+    assert "paragraph 0: it was not looked through for 'move'" in str(told.value)
+    with pytest.raises(DataError, match="no corrected article is among these"):
+        take_corrections(old, [Article("c", (Paragraph("one"),))])
+
+
+def test_the_command_takes_corrections_back(project: Path, run: Run, tmp_path: Path) -> None:
+    data, out = project / "train.jsonl", tmp_path / "out"
+    assert run("errors", project / "model", data, "--out", out)[0] == 0
+    tasks = json.loads((out / "to_label.json").read_text())
+    assert tasks
+    for task in tasks:  # the annotator takes what the model suggests
+        task["annotations"] = [{"result": task["predictions"][0]["result"], "was_cancelled": False}]
+    exported = tmp_path / "export.json"
+    exported.write_text(json.dumps(tasks))
+    (tmp_path / "labels.yaml").write_text(f"[{', '.join(LABELS)}]")
+    arguments = ["data", "correct", data, exported, "--labels", tmp_path / "labels.yaml", "--out"]
+    code, _, err = run(*arguments, tmp_path / "mended.jsonl")
+    assert code == 0
+    assert f"{len(tasks)} of {len(tasks)} paragraphs changed" in err
+    mended = read_labelled(tmp_path / "mended.jsonl", LABEL_SET)
+    assert [a.article_id for a in mended] == [a.article_id for a in read_labelled(data, LABEL_SET)]
+    assert "why" not in (tmp_path / "mended.jsonl").read_text()
+    code, _, err = run(*arguments, tmp_path / "mended.csv")
+    assert code == 1
+    assert "ends in .jsonl" in err
 
 
 # The command

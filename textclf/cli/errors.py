@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textclf.errors_found.suspects import Mistake
 
 SHOWN = 10  # likely label errors, and likely model errors
-EXCERPT = 90  # characters of a text in a table
+EXCERPT = 80  # characters of a text in a table
 
 
 def errors(

@@ -139,32 +139,32 @@ def what_next(found: ErrorsFound) -> list[str]:
         ]
     said = []
     if found.label_errors:
-        several, most = _most(found.label_errors)
+        kind, times = _most(found.label_errors)
         said.append(
-            f"Look at the {len(found.label_errors)} targets that are likely wrong first, the least trusted at the top; "
-            f"{several} of them are {most}."
+            f"Check the {len(found.label_errors)} doubted labels first, the least trusted at the top; the most "
+            f"frequent kind is {kind} ({times}). Where they turn out to be right, the paragraph is hard for the model."
         )
     if found.model_errors:
-        several, most = _most(found.model_errors)
-        more = "marked with it" if most.startswith("missed") else "that look like it and are not marked"
+        kind, times = _most(found.model_errors)
+        more = "that carry the label" if kind.startswith("missed") else "that look like it and do not carry it"
         said.append(
-            f"Then label more: of the {len(found.model_errors)} other mistakes {several} are {most}, so the model "
-            f"needs more paragraphs {more}."
+            f"Then label more paragraphs: of the {len(found.model_errors)} other mistakes the most frequent kind is "
+            f"{kind} ({times}), which more paragraphs {more} would teach."
         )
     if (group := _hardest(found.groups)) is not None:
         kind, times = next(iter(group.kinds.items()))
         said.append(
-            f"Take them from paragraphs about {', '.join(group.words)}: group {group.number} has {len(group.rows)} "
-            f"wrong paragraphs, {times} of them {kind}."
+            f"Group {group.number} ({', '.join(group.words)}) has most of these: {len(group.rows)} wrong paragraphs, "
+            f"{times} times {kind}. Read it to see what to look for."
         )
     return said
 
 
-def _most(mistakes: Sequence[Mistake]) -> tuple[int, str]:
-    """Return how many mistakes are of the most frequent kind, and which it is."""
+def _most(mistakes: Sequence[Mistake]) -> tuple[str, int]:
+    """Return the most frequent kind of mistakes, and how many are of it."""
     counted = Counter(f"{each.kind} {each.label}" for each in mistakes)
     kind = min(counted, key=lambda name: (-counted[name], name))
-    return counted[kind], kind
+    return kind, counted[kind]
 
 
 def _hardest(groups: Sequence[Group]) -> Group | None:

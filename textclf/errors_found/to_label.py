@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from textclf.datasets import label_studio, write_labelled
+from textclf.datasets.corrections import IN_ARTICLE
 from textclf.datasets.units import SUGGESTED
 from textclf.errors import DataError, did_you_mean
 from textclf.errors_found.found import ErrorsFound
@@ -84,7 +85,7 @@ def to_label(found: ErrorsFound, articles: Sequence[Article]) -> list[Article]:
         for number, paragraph in enumerate(article.paragraphs):
             if row in by_row:
                 said = {"why": _why(by_row[row]), "suspected": _suspected(by_row[row]), "rank": ranks[row]}
-                said |= {"group": groups[row], SUGGESTED: list(found.decided[row]), "in_article": number}
+                said |= {"group": groups[row], SUGGESTED: list(found.decided[row]), IN_ARTICLE: number}
                 kept.append((ranks[row], replace(paragraph, extra={**paragraph.extra, **said})))
             row += 1
         if kept:
