@@ -55,10 +55,6 @@ class ErrorsFound:
         """Paragraphs with a wrong decision."""
         return len({each.row for each in self.mistakes})
 
-    def group_of(self, row: int) -> Group | None:
-        """Return the group of a wrong paragraph."""
-        return next((group for group in self.groups if row in group.rows), None)
-
     def to_json(self) -> dict[str, Any]:
         """Return everything JSON-ready."""
         return {

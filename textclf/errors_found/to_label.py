@@ -84,7 +84,11 @@ def to_label(found: ErrorsFound, articles: Sequence[Article]) -> list[Article]:
         kept = []
         for number, paragraph in enumerate(article.paragraphs):
             if row in by_row:
-                said = {"why": _why(by_row[row]), "suspected": _suspected(by_row[row]), "rank": ranks[row]}
+                said: dict[str, Any] = {
+                    "why": _why(by_row[row]),
+                    "suspected": _suspected(by_row[row]),
+                    "rank": ranks[row],
+                }
                 said |= {"group": groups[row], SUGGESTED: list(found.decided[row]), IN_ARTICLE: number}
                 kept.append((ranks[row], replace(paragraph, extra={**paragraph.extra, **said})))
             row += 1
@@ -98,5 +102,5 @@ def _why(mistakes: Sequence[Mistake]) -> str:
     return "; ".join(f"likely {each.suspected} error, {each}" for each in mistakes)
 
 
-def _suspected(mistakes: Sequence[Mistake]) -> Any:
+def _suspected(mistakes: Sequence[Mistake]) -> str:
     return " and ".join(dict.fromkeys(each.suspected for each in mistakes))
