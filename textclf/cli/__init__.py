@@ -15,6 +15,7 @@ from textclf.cli import (
     adapt,
     compare,
     data,
+    errors,
     evaluate,
     explain,
     export,
@@ -47,6 +48,7 @@ app.command()(compare.compare)
 app.command()(learning_curve.learning_curve)
 app.command()(tune.tune)
 app.command("leave-out")(leave_out.leave_out)
+app.command()(errors.errors)
 app.command()(models.predict)
 app.command()(explain.explain)
 app.command()(adapt.adapt)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from textclf.cli import data_agreement, data_convert, data_dedupe, data_map, data_split, tables
+from textclf.cli import data_agreement, data_convert, data_correct, data_dedupe, data_map, data_split, tables
 from textclf.errors import DataError
 from textclf.labels import LabelSet
 
@@ -58,6 +58,7 @@ def stats(files: Files, labels: Labels = None) -> None:
 app.command()(data_split.split)
 app.command()(data_convert.convert)
 app.command()(data_dedupe.dedupe)
+app.command()(data_correct.correct)
 app.command("map")(data_map.map_labels)
 app.command("agreement")(data_agreement.agreement)
 

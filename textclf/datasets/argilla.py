@@ -15,7 +15,7 @@ from typing import Any
 
 from textclf.datasets.interface import Format, Head
 from textclf.datasets.raw import Fault, RawArticle
-from textclf.datasets.units import Unit, join_records, metadata
+from textclf.datasets.units import Unit, join_records, metadata, suggestion
 from textclf.datasets.verdicts import Verdict, agree, names_in
 from textclf.errors import DataError
 from textclf.labels import LabelSet
@@ -46,6 +46,7 @@ def write(articles: Sequence[Article], path: Path, labels: LabelSet | None) -> N
             meta = metadata(article, number)
             meta.pop("uncertain", None)
             answers: dict[str, Any] = {}
+            suggested = suggestion(paragraph)
             if article.annotated == ():
                 meta.pop("annotated")
             else:
@@ -60,7 +61,7 @@ def write(articles: Sequence[Article], path: Path, labels: LabelSet | None) -> N
                     "id": f"{article.article_id}/{number}",
                     "fields": {"text": paragraph.text},
                     "metadata": meta,
-                    "suggestions": {},
+                    "suggestions": {"labels": {"value": suggested, "agent": "textclf"}} if suggested else {},
                     "responses": answers,
                     "vectors": {},
                     "status": "pending" if article.annotated == () else "completed",

@@ -16,7 +16,7 @@ from typing import Any
 from textclf.datasets.interface import Format, Head
 from textclf.datasets.jsonfile import read_json
 from textclf.datasets.raw import Fault, RawArticle
-from textclf.datasets.units import META_KEYS, OF_ARTICLE, Unit, join, metadata
+from textclf.datasets.units import META_KEYS, OF_ARTICLE, Unit, join, metadata, suggestion
 from textclf.datasets.verdicts import Verdict, agree, names_in
 from textclf.errors import DataError
 from textclf.labels import LabelSet
@@ -72,7 +72,8 @@ def write(articles: Sequence[Article], path: Path, labels: LabelSet | None) -> N
         for number, paragraph in enumerate(article.paragraphs):
             data = {"text": paragraph.text, **{k: v for k, v in metadata(article, number).items() if k != "text"}}
             data.pop("uncertain", None)
-            task: dict[str, Any] = {"id": len(tasks) + 1, "data": data, "annotations": [], "predictions": []}
+            task: dict[str, Any] = {"id": len(tasks) + 1, "data": data, "annotations": []}
+            task["predictions"] = _predictions(suggestion(paragraph))
             if article.annotated == ():
                 data.pop("annotated")
             else:
@@ -82,8 +83,13 @@ def write(articles: Sequence[Article], path: Path, labels: LabelSet | None) -> N
     path.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def setup(labels: LabelSet) -> str:
-    """Return the labelling set-up (XML) under which Label Studio imports what `write` writes."""
+def setup(labels: LabelSet, *, beside: Sequence[str] = ()) -> str:
+    """Return the labelling set-up (XML) under which Label Studio imports what `write` writes.
+
+    Args:
+        labels: The labels.
+        beside: Keys of the paragraphs' own to be shown under the text; every paragraph must have them.
+    """
 
     def choices(name: str, heading: str) -> list[str]:
         """Return the lines of one control."""
@@ -98,8 +104,16 @@ def setup(labels: LabelSet) -> str:
             "  </Choices>",
         ]
 
-    lines = ["<View>", '  <Text name="text" value="$text"/>', *choices("labels", "What the paragraph reports")]
+    shown = [f'  <Text name="{escape(key)}" value="${escape(key)}"/>' for key in ("text", *beside)]
+    lines = ["<View>", *shown, *choices("labels", "What the paragraph reports")]
     return "\n".join([*lines, *choices(UNCERTAIN, "Not sure of"), "</View>", ""])
+
+
+def _predictions(suggested: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return what a model suggests, as Label Studio shows it beside the annotation."""
+    if suggested is None:
+        return []
+    return [{"model_version": "textclf", "result": [part for part in [_choices("labels", suggested)] if part]}]
 
 
 def _choices(name: str, chosen: Sequence[str]) -> dict[str, Any] | None:

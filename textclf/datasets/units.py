@@ -18,11 +18,12 @@ from textclf.datasets.jsonfile import read_json
 from textclf.datasets.raw import Fault, RawArticle, Unreadable
 from textclf.errors import TextclfWarning
 from textclf.labels import LabelSet
-from textclf.records import Article
+from textclf.records import Article, Paragraph
 
 HEAD_KEYS = ("title", "date", "source")
 META_KEYS = ("article_id", "paragraph", *HEAD_KEYS, "annotated", "uncertain")
 OF_ARTICLE = "article."  # begins the name of a key of the article's own
+SUGGESTED = "suggested"  # a key of the paragraph's own: the labels a model gives, for tools that show a suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,14 @@ def metadata(article: Article, number: int) -> dict[str, Any]:
         meta["uncertain"] = list(paragraph.uncertain)
     meta |= {f"{OF_ARTICLE}{key}": value for key, value in article.extra.items()}
     return meta | {key: value for key, value in paragraph.extra.items() if key not in META_KEYS}
+
+
+def suggestion(paragraph: Paragraph) -> list[str] | None:
+    """Return the labels a model gives a paragraph, where its own keys list them under `SUGGESTED`."""
+    given = paragraph.extra.get(SUGGESTED)
+    if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
+        return None
+    return list(given)
 
 
 def label_names(articles: Iterable[Article], labels: LabelSet | None) -> list[str]:
