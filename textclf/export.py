@@ -38,6 +38,8 @@ from textclf.thresholds import decide
 SAMPLES = 128  # training paragraphs that integers are fitted on
 CLOSE = 1e-4  # the most a probability may differ between a model and its float graph
 RESAMPLES = 1_000
+TIMED = 48  # texts that batches of several sizes are timed with
+TIMED_TEXT = "Shelling resumed at dawn, and the council met the mediators again in the afternoon. " * 8
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def export(
         maker.check_float()
         plans = maker.plans() if int8 else []
         labeller, drift, kept = maker.within(plans, most_flips=most_flips)
+        maker.tune(labeller)
         inside = drift is None or drift.share <= most_flips
         card = _card(before, labeller, drift, plans=plans, kept=kept, bound=most_flips, int8=int8)
         saved = save_bundle(labeller, out, kind="onnx", card=card)
@@ -207,6 +210,14 @@ class _Maker:
             return labeller, None
         found = labeller.predict_proba(self.examples.texts, self.examples.contexts)
         return labeller, drift_of(labeller, self.examples, found, self.wanted)
+
+    def tune(self, labeller: Labeller) -> None:
+        """Have the exported model use batches of the size that is fastest on this machine."""
+        held_out = [] if self.examples is None else self.examples.texts
+        texts = sorted([*held_out, *self.texts], key=len)[-TIMED:] or [TIMED_TEXT] * TIMED
+        predictor: Exported = labeller.predictor  # type: ignore[assignment]
+        size = predictor.fastest_batches(texts)
+        predictor.options = predictor.options.model_copy(update={"batch_tokens": size})
 
     def plans(self) -> list[Plan]:
         """Choose how each linear layer becomes integers."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 WINDOW = 4_096  # texts tokenized and sorted at a time, so that memory stays flat
-BATCH_TOKENS = 4_096  # padded tokens per batch when predicting: fills two cores, holds memory flat
+BATCH_TOKENS = 1_024  # padded tokens of a batch when predicting on a CPU: what its caches hold
+DEVICE_BATCH_TOKENS = 16_384  # and on an accelerator
 
 
 def batches_by_length(lengths: Sequence[int], *, max_tokens: int) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,13 @@ from pydantic import Field
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.batching import BATCH_TOKENS
 from textclf.models.interface import Kind, Options, Validation
 from textclf.models.running import cores, padded, run_batches, run_texts
 from textclf.models.runtimes import Precision, Run, Runtime, open_graph
-from textclf.models.windows import LongTexts, Row, count_windows
+from textclf.models.windows import LongTexts, Row, count_windows, windows_of
 
+BATCH_SIZES = (256, 512, 1_024, 2_048, 4_096)  # tokens; tried when a model is exported
+TURNS = 3
 GRAPH, TOKENIZER, SHIFTS = "model.onnx", "tokenizer.json", "shifts.json"
 
 
@@ -38,7 +40,7 @@ class ExportedOptions(Options):
     long_texts: LongTexts = "max"
     overlap: int = Field(64, ge=0)
     pools: Literal["log_odds", "probabilities"] = Field("log_odds", description="What the windows of a text pool.")
-    batch_tokens: int = Field(BATCH_TOKENS, ge=1, description="Tokens of a batch, padding counted.")
+    batch_tokens: int = Field(1_024, ge=1, description="Tokens of a batch, padding counted.")
 
 
 @dataclass
@@ -106,6 +108,23 @@ class Exported(Kind):
             return values
         odds = values if pools_odds else log_odds(values)
         return np.asarray(sigmoid(odds * self.slopes + self.intercepts), dtype=np.float32)
+
+    def fastest_batches(self, texts: Sequence[str]) -> int:
+        """Return the number of tokens of a batch with which these texts take the least processor time here.
+
+        How much of a batch the processor's cache holds decides, so it hangs on the machine, the runtime and the graph.
+        """
+        rows, _ = windows_of(self.tokenizer, texts, None, long_texts=self.options.long_texts, overlap=0)
+
+        def seconds(batch_tokens: int) -> float:
+            """Return the processor time of running the rows once."""
+            started = time.process_time()
+            run_batches(rows, self._run_batch, width=len(self.labels), batch_tokens=batch_tokens)
+            return time.process_time() - started
+
+        seconds(BATCH_SIZES[0])  # so that the first size does not pay for waking the runtime
+        times = np.array([[seconds(size) for size in BATCH_SIZES] for _ in range(TURNS)])
+        return BATCH_SIZES[int(times.min(axis=0).argmin())]
 
     def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
         """Return in how many windows each text is read (see `CountsWindows`)."""

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
+from textclf.models.batching import BATCH_TOKENS, DEVICE_BATCH_TOKENS
 from textclf.models.drawing import drawing, graph_inputs
 from textclf.models.encoders import (
     MINILM,
@@ -32,6 +33,7 @@ from textclf.models.interface import Attribution, Drawing, HeldOut, Kind, Option
 from textclf.models.layers import keep_layers
 from textclf.models.losses import LossName
 from textclf.models.optimizing import Schedule
+from textclf.models.packed import can_pack, predict_packed
 from textclf.models.pooling import Pooling, load_pooled_head, make_pooled, save_pooled
 from textclf.models.running import run_batches, run_texts
 from textclf.models.warm_start import has_pooler
@@ -156,13 +158,18 @@ class Finetuned(Kind):
         """Return float32 (rows, k), in batches of like length, with a bar of their own or none."""
         import torch
 
+        packs = can_pack(self.model)
+
         def run(batch: list[Row]) -> np.ndarray:
             """Return the log-odds of one batch."""
+            if packs:
+                return predict_packed(self.model, batch)
             inputs = self.tokenizer.pad(batch, return_tensors="pt").to(self.model.device)
             return np.asarray(self.model(**inputs).logits.float().cpu().numpy())
 
         with torch.inference_mode():
-            return run_batches(rows, run, width=len(self.labels), show=show)
+            budget = BATCH_TOKENS if self.model.device.type == "cpu" else DEVICE_BATCH_TOKENS
+            return run_batches(rows, run, width=len(self.labels), batch_tokens=budget, show=show)
 
     def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
         """Return in how many windows each text is read (see `CountsWindows`)."""

@@ -1,4 +1,4 @@
-"""Training passes of the BERT family without padding.
+"""Passes of the BERT family without padding, for training and prediction.
 
 The tokens of a batch lie end to end in one long row, so that the linear layers, which are nearly all of the work, see
 no padding at all. Attention alone needs texts apart: texts of like length are laid beside each other in small groups,
@@ -263,6 +263,19 @@ def head_inputs(model: Any, packed: Packed, *, dtype: Any, dropout: Dropout) -> 
 def last_layer(model: Any) -> Any:
     """Return the linear layer that gives the logits of a BERT-family classifier."""
     return getattr(model.classifier, "out_proj", model.classifier)
+
+
+def predict_packed(model: Any, rows: Sequence[Row]) -> np.ndarray:
+    """Return float32 (n, k): the log-odds of a BERT-family classifier for rows, in their order."""
+    import torch
+
+    packed = Packed.of(rows, device=next(model.parameters()).device)
+    still = Dropout(np.random.default_rng(0), 0.0)
+    with torch.inference_mode():
+        found = linear(last_layer(model), head_inputs(model, packed, dtype=torch.float32, dropout=still))
+    logits = np.empty(tuple(found.shape), dtype=np.float32)
+    logits[packed.order] = found.float().cpu().numpy()
+    return logits
 
 
 def _pool_texts(model: Any, hidden: Any, packed: Packed) -> Any:
