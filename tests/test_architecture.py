@@ -15,9 +15,9 @@ FLOORS = [
         "errors files labels progress records version yamlfile",
         "articles datasets perturb",
         "calibration facets intervals keywords metrics models objectives priors splits threshold_fit thresholds",
-        "bundle config labeller narrowed search_space",
+        "article_ids bundle config corpus_summary labeller markdown model_card model_metadata narrowed search_space",
         "adapt adapt_target adjudication agreement classifier compare evaluate export gold leakage leave_out "
-        "predict refit robustness scoring slices study train tune",
+        "inspection predict publish refit robustness saved_scores scoring slices study train tune",
         "cli",
     )
 ]

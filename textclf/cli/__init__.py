@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, data, export, leave_out, models, read, thresholds, tune
+from textclf.cli import adapt, data, export, leave_out, models, publish, read, thresholds, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -35,6 +35,8 @@ app.command()(models.predict)
 app.command()(adapt.adapt)
 app.command()(export.export)
 app.command()(thresholds.thresholds)
+app.command()(publish.inspect)
+app.command()(publish.publish)
 app.command()(read.read)
 app.add_typer(data.app, name="data")
 
