@@ -47,8 +47,9 @@ def without_ids(record: Any) -> Any:
     guessed.
     """
     if isinstance(record, Mapping):
-        kept = {key: without_ids(value) for key, value in record.items() if key not in (IDS, *LISTED)}
-        if IDS in record:
+        listed = {key for key in (IDS, *LISTED) if isinstance(record.get(key), list)}  # a label may have such a name
+        kept = {key: without_ids(value) for key, value in record.items() if key not in listed}
+        if IDS in listed:
             kept[HASHES] = sorted(map(hash_of, record[IDS]))
         return kept
     return [without_ids(value) for value in record] if isinstance(record, (list, tuple)) else record

@@ -97,10 +97,10 @@ def inspect_bundle(path: str | Path) -> Inspection:
         faults.append(_within(fault, path))
     try:
         card = read_json(path / CARD)
-        card = read_parts(path).card
+        read_parts(path)
+        faults += [f"it needs the package {name}, which is not installed" for name in _missing(card)]
     except BundleError as fault:
         faults.append(_within(fault, path))
-    faults += [f"it needs the package {name}, which is not installed" for name in _missing(card)]
     files = {
         file.relative_to(path).as_posix(): file.stat().st_size for file in sorted(path.rglob("*")) if file.is_file()
     }
@@ -117,7 +117,7 @@ def _within(fault: BundleError, path: Path) -> str:
 
 def _missing(card: Mapping[str, Any]) -> list[str]:
     """Return the packages that a bundle needs and that are not here."""
-    options = card.get("config", {}).get("model", {}).get("options", {}) if card else {}
+    options = card["config"]["model"]["options"]
     kinds = [card.get("kind")] + [member.get("kind") for member in options.get("members", ())]
     needs = [name for kind in kinds for name in NEEDS.get(str(kind), ())]
     if card.get("kind") == "onnx":

@@ -33,8 +33,8 @@ LARGE_KINDS = (".safetensors", ".onnx", ".skops")
 
 LICENCE_NOTE = """This file is a placeholder: no licence is granted by it.
 
-Put the text of the licence of this model here, and its name under `license:` at the top of README.md. What may be chosen
-hangs on the licence of the encoder it was made from, if any, and on the rights in the articles it was trained on.
+Put the text of the licence of this model here, and its name under `license:` at the top of README.md. What may be
+chosen hangs on the licence of the encoder it was made from, if any, and on the rights in the articles it learnt from.
 """
 
 
@@ -126,9 +126,7 @@ def publishable(
     told = {key: value if key == "labels" else _without_places(value) for key, value in card.items()}
     config = {key: value for key, value in told["config"].items() if key not in ("out", "tracking")}
     data = {
-        key: [file if file.startswith("hf:") else Path(file).name for file in value]
-        if key in DATA_FILES and value
-        else value
+        key: [_name_of(file) for file in value] if key in DATA_FILES and value else value
         for key, value in config.get("data", {}).items()
     }
     own = dict(config.get("card", {}))
@@ -136,6 +134,10 @@ def publishable(
     told["config"] = {**config, "card": own} | ({"data": data} if data else {})
     told |= {"layout": "flat"} if flat else {}
     return told if article_ids else dict(without_ids(told))
+
+
+def _name_of(file: str) -> str:
+    return file if file.startswith("hf:") else Path(file).name
 
 
 def _without_places(value: Any) -> Any:
@@ -161,5 +163,5 @@ def _large_files(folder: Path) -> str:
 def _has_ids(record: Any) -> bool:
     """Tell whether there is any article's id in the clear in a card."""
     if isinstance(record, Mapping):
-        return bool(record.get(IDS)) or any(map(_has_ids, record.values()))
+        return isinstance(record.get(IDS), list) or any(map(_has_ids, record.values()))
     return isinstance(record, list) and any(map(_has_ids, record))

@@ -77,7 +77,7 @@ def describe_scores(evaluation: Evaluation, fingerprint: str, *, data: Sequence[
 
 
 def _same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return one.get("sha256") == other["sha256"] or one.get("data") == other["data"]
+    return any(one.get(key) == other[key] for key in ("sha256", "data"))
 
 
 def _without_scores(card: Mapping[str, Any]) -> dict[str, Any]:
