@@ -36,7 +36,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def get(kind: str) -> Path:
         if kind not in made:
-            encoder = None if kind == "tfidf" else make_encoder(tmp_path_factory.mktemp("secret-encoder"))
+            encoder = None if kind == "tfidf" else make_encoder(tmp_path_factory.mktemp("secret") / "encoder")
             made[kind] = train_tiny(tmp_path_factory.mktemp("secret-place"), kind, encoder=encoder)
         return made[kind]
 
