@@ -3,8 +3,8 @@
     python scripts/results.py [--configs FILE ...] [--extra NAME=FILE ...] [--out FILE] [--json FILE]
 
 The first config is the baseline the others are set against. Each training is a process of its own with an empty
-embedding cache, so that its time and peak memory can be told; both are kept beside the model for the next time. A config
-whose encoder cannot be had is listed with the reason.
+embedding cache, so that its time and peak memory can be told; they are kept beside the model for the next time. A
+config whose encoder cannot be had is listed with the reason.
 """
 
 from __future__ import annotations
@@ -49,9 +49,18 @@ SCORES = {
 
 @dataclass(frozen=True)
 class Costs:
-    """What a model cost: wall seconds and peak MiB of its training (None: not known), its size, paragraphs a second."""
+    """What a model cost.
+
+    Attributes:
+        seconds: Wall time of its training; None where that is not known.
+        cpu_seconds: Processor time of it, on all cores together.
+        peak_mib: The most memory it took.
+        size_mib: Of the bundle.
+        per_second: Paragraphs labelled in a second.
+    """
 
     seconds: float | None
+    cpu_seconds: float | None
     peak_mib: float | None
     size_mib: float
     per_second: float
@@ -156,7 +165,11 @@ def train_where_needed(path: Path, config: Config) -> None:
         told = errors.read()
     if child.returncode != 0:
         raise TextclfError(told.rpartition("error: ")[2].strip() or f"training ended with {child.returncode}")
-    spent = {"seconds": round(time.perf_counter() - started, 1), "peak_mib": round(usage.ru_maxrss / 1024)}
+    spent = {
+        "seconds": round(time.perf_counter() - started, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_mib": round(usage.ru_maxrss / 1024),
+    }
     created = load_bundle(config.out).card["created"]
     with written_aside(costs_file(config)) as aside:
         aside.write_text(json.dumps({"created": created, **spent}) + "\n", encoding="utf-8")
@@ -180,7 +193,7 @@ def costs_of(config: Config, model: Labeller, articles: Sequence[Article]) -> Co
     started = time.perf_counter()
     model.predict_proba(texts)
     speed = len(texts) / (time.perf_counter() - started)
-    return Costs(kept.get("seconds"), kept.get("peak_mib"), size, speed)
+    return Costs(kept.get("seconds"), kept.get("cpu_seconds"), kept.get("peak_mib"), size, speed)
 
 
 def page(found: Results, *, command: str) -> str:
@@ -200,7 +213,7 @@ def page(found: Results, *, command: str) -> str:
         "",
         "Every score is of held-out articles, with its 95% interval from resamples of the articles; the difference is "
         "paired, on the same resamples. One training each, with the config's own seed: another seed moves scores too. "
-        "`test` and `unseen` are invented articles ([data card](../data/README.md)); real news is harder, or easier.",
+        "`test` and `unseen` are invented articles ([data card](../data/README.md)), which real news need not be like.",
     ]
     for name, (articles, paragraphs) in found.sets.items():
         rows = [row for row in found.rows if row.data == name]
@@ -209,8 +222,9 @@ def page(found: Results, *, command: str) -> str:
         lines += [line for note in notes_of(rows) for line in ("", f"Note: {escaped(note)}.")]
     lines += ["", "## What they cost", "", *cost_table(found.costs), ""]
     lines.append(
-        "Training is wall time, reading and saving included, in a process of its own; paragraphs a second are of one "
-        "pass over the first set. A dash: the model was there already, and nobody had measured its training."
+        "Training is wall time, reading and saving included, in a process of its own; processor time is that of all "
+        "cores together, and tells more where the machine was busy. Paragraphs a second are of one pass over the first "
+        "set. A dash: the model was there already, and nobody had measured its training."
     )
     if found.missing:
         lines += ["", "## Not measured", ""]
@@ -236,14 +250,14 @@ def cost_table(costs: Mapping[str, Costs]) -> list[str]:
     cells = [
         [
             f"`{name}`",
-            "–" if each.seconds is None else f"{each.seconds:,.0f}",
-            "–" if each.peak_mib is None else f"{each.peak_mib:,.0f}",
+            *("–" if spent is None else f"{spent:,.0f}" for spent in (each.seconds, each.cpu_seconds, each.peak_mib)),
             f"{each.size_mib:,.1f}",
             f"{each.per_second:,.0f}",
         ]
         for name, each in costs.items()
     ]
-    return table(["config", "training, s:", "peak memory, MiB:", "size, MiB:", "paragraphs a second:"], cells)
+    heads = ("training, s", "processor time, s", "peak memory, MiB", "size, MiB", "paragraphs a second")
+    return table(["config", *(f"{head}:" for head in heads)], cells)
 
 
 def notes_of(rows: Sequence[Row]) -> list[str]:
