@@ -19,6 +19,7 @@ from tests.conftest import LABELS, make_articles
 from tests.props import quick
 from tests.test_bundle import train_tiny
 from textclf.bundle import load_bundle
+from textclf.config import build_config, load_config
 from textclf.errors import BundleError
 from textclf.evaluate import evaluate
 from textclf.markdown import code, escaped, plain
@@ -26,6 +27,7 @@ from textclf.model_card import write_model_card
 from textclf.model_metadata import base_models, metadata
 from textclf.refit import refit_thresholds
 from textclf.saved_scores import describe_scores
+from textclf.train import is_trained
 
 MARKUP = {"html_inline", "html_block", "link_open", "image", "em_open", "strong_open", "code_inline", "s_open"}
 HOSTILE = [
@@ -274,3 +276,27 @@ def test_a_changed_model_tells_what_was_changed_and_keeps_no_scores_of_the_old_o
     assert "It has not been scored on held-out articles" in text
     assert "It never gives fight." in text
     assert "as it was trained, before it was adapted" in text
+
+
+def test_labels_that_were_not_scored_are_named(card: dict[str, Any], scores: dict[str, Any]) -> None:
+    per_label = {name: told for name, told in scores["per_label"].items() if name != "talk"}
+    text = write_model_card({**card, "evaluations": [{**scores, "per_label": per_label}]}, name="tiny")
+    assert "Not scored here: talk." in text
+
+
+def test_the_config_in_the_card_is_one_that_trains(bundle: Path, tmp_path: Path) -> None:
+    text = (bundle / "README.md").read_text(encoding="utf-8")
+    config = text.rpartition("```yaml\n")[2].rpartition("```")[0]
+    (tmp_path / "again.yaml").write_text(config, encoding="utf-8")
+    again = load_config(tmp_path / "again.yaml", overrides=[f"out={bundle}"])
+    assert is_trained(again)
+
+
+@pytest.mark.parametrize(("given", "expected"), [("en", ("en",)), (["en", "es"], ("en", "es"))])
+def test_a_config_says_language_and_licence(bundle: Path, given: Any, expected: tuple[str, ...]) -> None:
+    settings = {"labels": list(LABELS), "data": {"train": str(bundle.parent / "train.jsonl")}}
+    own = {"language": given, "license": "mit"}
+    config = build_config(
+        {**settings, "model": {"kind": "tfidf"}, "card": own}, name="x", near=bundle / "x.yaml", source="x"
+    )
+    assert (config.card.language, config.card.license, config.card.datasets) == (expected, "mit", ())

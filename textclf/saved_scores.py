@@ -67,6 +67,10 @@ def describe_scores(evaluation: Evaluation, fingerprint: str, *, data: Sequence[
     if not data:
         raise DataError("say which data the scores are of")
     scores = {key: value for key, value in evaluation.to_json().items() if key not in LISTED}
+    scores["per_label"] = {  # scores alone, none of the longer things that an evaluation may tell of a label
+        label: {name: value for name, value in told.items() if not isinstance(value, (list, dict))}
+        for label, told in scores["per_label"].items()
+    }
     return {
         "data": " + ".join(Path(each).name for each in data),
         "sha256": fingerprint,
