@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 from hypothesis import given
@@ -300,3 +301,10 @@ def test_a_config_says_language_and_licence(bundle: Path, given: Any, expected: 
         {**settings, "model": {"kind": "tfidf"}, "card": own}, name="x", near=bundle / "x.yaml", source="x"
     )
     assert (config.card.language, config.card.license, config.card.datasets) == (expected, "mit", ())
+
+
+def test_a_card_still_in_memory_gives_the_same_page(card: dict[str, Any]) -> None:
+    settings = {**card["config"], "labels": tuple(map(np.str_, LABELS)), "seed": 3}
+    in_memory = {**card, "labels": tuple({**each, "name": np.str_(each["name"])} for each in card["labels"])}
+    read_back = {**card, "config": {**card["config"], "seed": 3}}
+    assert write_model_card({**in_memory, "config": settings}, name="x") == write_model_card(read_back, name="x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,9 +18,10 @@ def write_model_card(card: Mapping[str, Any], *, name: str) -> str:
     """Return the README.md of a bundle: the hub's metadata, then what it labels, how well, how to use it, its limits.
 
     Args:
-        card: What `textclf.json` holds.
+        card: What `textclf.json` holds, or is to hold.
         name: The model's name.
     """
+    card = json.loads(json.dumps(card))  # as it is read back: no numpy strings, no tuples
     shown = plain(name) or "model"
     lines = [f"# {escaped(shown)}", "", *_begin(card), "", "## What it labels", "", *_labels(card)]
     for title, part in (
