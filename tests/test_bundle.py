@@ -106,7 +106,7 @@ def test_what_is_saved_is_loaded(kind: str, bundles: Callable[[str], Path]) -> N
     assert card["validation_scores"]["n_articles"] == 12
     assert set(card["thresholds"]) == set(LABELS)
     endings = {file.suffix for file in path.rglob("*") if file.is_file()}
-    assert endings <= {".json", ".safetensors", ".skops", ".txt", ".jinja"}
+    assert endings <= {".json", ".safetensors", ".skops", ".txt", ".jinja", ".md"}
 
 
 def test_predict_decides_by_the_stored_thresholds(bundles: Callable[[str], Path]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from textclf.adapt_target import Target, carried_over, look_at, look_at_labelled, origin
+from textclf.article_ids import met_by
 from textclf.articles import stream_passages
 from textclf.bundle import check_replaceable, load_bundle, save_bundle
 from textclf.calibration import log_odds, sigmoid
@@ -192,8 +193,7 @@ def check_target(model: Labeller, target: Target) -> None:
     Raises:
         DataError: When there are no other articles.
     """
-    data = model.card.get("data", {})
-    known = {name for split in ("train", "validation") for name in data.get(split, {}).get("article_ids", ())}
+    known = met_by(model.card, "train") | met_by(model.card, "validation")
     met = [name for name in target.article_ids if name in known]
     if len(met) == len(target.article_ids):
         raise DataError(

@@ -7,7 +7,7 @@ from itertools import compress
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from textclf.calibration import Method as CalibrationMethod
 from textclf.errors import ConfigError, did_you_mean
@@ -109,6 +109,19 @@ class TrackingSettings(Section):
     folder: Path = Field(Path("runs/tracking"), description="For trackers that write files.")
 
 
+class CardSettings(Section):
+    """What the model card is to say that nobody can tell from the data (docs/model-cards.md)."""
+
+    language: tuple[str, ...] = Field((), description="Of the texts: en, es, ar and so on.")
+    license: str | None = Field(None, min_length=1, description="Of the model, as the hub names it: apache-2.0.")
+    datasets: tuple[str, ...] = Field((), description="The hub's names of datasets it was trained on.")
+
+    @field_validator("language", "datasets", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
 class Config(Section):
     """Everything one training needs; made by `load_config`."""
 
@@ -119,6 +132,7 @@ class Config(Section):
     thresholds: ThresholdSettings = ThresholdSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     tracking: TrackingSettings = TrackingSettings()
+    card: CardSettings = CardSettings()
     seed: int = Field(13, ge=0, lt=2**32, strict=True)
     out: Path
 

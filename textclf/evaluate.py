@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from textclf.article_ids import ids_in, met_by
 from textclf.errors import DataError
 from textclf.intervals import (
     Interval,
@@ -322,9 +323,10 @@ def known_articles(model: Labeller, examples: Examples, split: str) -> list[str]
 
     Labelled articles that a model was adapted to count as validation articles: its thresholds were fitted on them.
     """
-    known = set(model.card.get("data", {}).get(split, {}).get("article_ids", []))
+    known = met_by(model.card, split)
     if split == "validation":
-        known.update(*(step["target"].get("article_ids", ()) for step in model.card.get("adaptations", ())))
+        for step in model.card.get("adaptations", ()):
+            known |= ids_in(step["target"])
     return [article_id for article_id in examples.article_ids if article_id in known]
 
 

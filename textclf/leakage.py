@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from textclf.article_ids import met_by
 from textclf.datasets import check_labelled
 from textclf.datasets.raw import raise_faults
 from textclf.datasets.reprints import seen_in_training
@@ -63,7 +64,7 @@ def find_leakage(
         articles: Those articles, to look for copies in.
         training: The articles the model was trained on (see `training_articles`); None leaves copies unsought.
     """
-    known = set(model.card.get("data", {}).get("train", {}).get("article_ids", ()))
+    known = met_by(model.card, "train")
     seen = [article_id for article_id in article_ids if article_id in known]
     if articles is None or training is None:
         return Leakage(seen)
@@ -124,7 +125,7 @@ def training_articles(model: Labeller, files: Sequence[str | Path] = ()) -> list
         raise_faults(fault for file in checked for fault in file.faults)
     articles = [article for file in checked for article in file.articles]
     described = describe_data(articles, None, context=data.get("context", "none"))["train"]
-    if described != model.card.get("data", {}).get("train"):
+    if described["sha256"] != model.card.get("data", {}).get("train", {}).get("sha256"):
         if not files:
             return None
         warnings.warn(

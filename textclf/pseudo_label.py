@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from textclf.article_ids import ids_in
 from textclf.articles import stream_passages
 from textclf.bundle import MANIFEST, load_bundle
 from textclf.calibration import log_odds
@@ -228,7 +229,7 @@ def label_articles(
 def _fresh(model: Labeller, passages: Iterable[Passage], found: PseudoLabelling) -> Iterator[Passage]:
     """Yield the passages with text in them that are of no article the model knows."""
     data = model.card.get("data", {})
-    trained, fitted = (set(data.get(split, {}).get("article_ids", ())) for split in ("train", "validation"))
+    trained, fitted = (ids_in(data.get(split, {})) for split in ("train", "validation"))
     for passage in passages:
         if passage.article_id in fitted:
             raise DataError(

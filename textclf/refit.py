@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from textclf.adapt_target import Target, carried_over, look_at_labelled, origin
+from textclf.article_ids import met_by
 from textclf.bundle import check_replaceable, load_bundle, save_bundle
 from textclf.errors import ConfigError, DataError, TextclfWarning, did_you_mean
 from textclf.files import check_writable
@@ -173,7 +174,7 @@ def check_unseen(model: Labeller, target: Target, *, allow_leakage: bool) -> int
     Raises:
         DataError: When there are any and that is not allowed.
     """
-    known = set(model.card.get("data", {}).get("train", {}).get("article_ids", ()))
+    known = met_by(model.card, "train")
     met = [name for name in target.article_ids if name in known]
     if not met:
         return 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from textclf.article_ids import met_by
 from textclf.bundle import CARD, check_replaceable, load_bundle, read_card, save_bundle
 from textclf.calibration import log_odds
 from textclf.config import Config, ThresholdSettings
+from textclf.corpus_summary import summarise_corpus
 from textclf.datasets import Checked, check_labelled, shared_articles
 from textclf.datasets.raw import raise_faults
 from textclf.datasets.reprints import find_reprints, seen_in_training
@@ -106,6 +108,11 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         **fitted.model.card,
         "config": config.to_json(),
         "data": describe_data(training, validation, context=config.data.context, unlabelled=unlabelled),
+        "corpus": {
+            name: summarise_corpus(articles, config.labels)
+            for name, articles in (("train", training), ("validation", validation))
+            if articles
+        },
         "shares": describe_shares(config.labels, fitted.scored),
         "training": {**getattr(fitted.model.predictor, "info", {}), **cost},
         "validation_scores": {
@@ -290,8 +297,8 @@ def check_bundles(config: Config, splits: Mapping[str, Sequence[Article]]) -> No
         BundleError: When such a model is missing or damaged.
     """
     for path in config.options().bundles():
-        seen = read_card(path).get("data", {})
-        trained, fitted = (set(seen.get(name, {}).get("article_ids", ())) for name in ("train", "validation"))
+        seen = read_card(path)
+        trained, fitted = (met_by(seen, name) for name in ("train", "validation"))
         for name, known in (("validation", trained), ("test", trained | fitted)):
             met = [article.article_id for article in splits.get(name, ()) if article.article_id in known]
             if met:
@@ -371,20 +378,25 @@ def describe_data(
     """
     described: dict[str, Any] = {}
     for name, articles in (("train", training), ("validation", validation or [])):
-        digest = hashlib.sha256()
-        for article in articles:
-            digest.update(repr((article.article_id, article.annotated)).encode())
-            if context in ("title", "both"):
-                digest.update(repr(article.title).encode())
-            for p in article.paragraphs:
-                digest.update(repr((p.text, p.labels, p.uncertain)).encode())
         described[name] = {
             "articles": len(articles),
             "paragraphs": sum(len(article.paragraphs) for article in articles),
-            "sha256": digest.hexdigest(),
+            "sha256": fingerprint_of(articles, context=context),
         }
         described[name]["article_ids"] = sorted(article.article_id for article in articles)
     return described if unlabelled is None else {**described, "unlabelled": unlabelled.to_json()}
+
+
+def fingerprint_of(articles: Iterable[Article], *, context: ContextSetting = "none") -> str:
+    """Return the SHA-256 of labelled articles: ids, texts and labels, and titles where they are part of the context."""
+    digest = hashlib.sha256()
+    for article in articles:
+        digest.update(repr((article.article_id, article.annotated)).encode())
+        if context in ("title", "both"):
+            digest.update(repr(article.title).encode())
+        for p in article.paragraphs:
+            digest.update(repr((p.text, p.labels, p.uncertain)).encode())
+    return digest.hexdigest()
 
 
 def describe_shares(labels: LabelSet, scored: Scored) -> dict[str, dict[str, Any]]:

@@ -24,6 +24,7 @@ from textclf.cli import (
     models,
     pretrain,
     pseudo_label,
+    publish,
     read,
     thresholds,
     tune,
@@ -56,6 +57,8 @@ app.command()(export.export)
 app.command()(thresholds.thresholds)
 app.command()(pretrain.pretrain)
 app.command()(pseudo_label.pseudo_label)
+app.command()(publish.inspect)
+app.command()(publish.publish)
 app.command()(read.read)
 app.add_typer(data.app, name="data")
 

@@ -68,6 +68,9 @@ def evaluate(
     allow_leakage: Annotated[
         bool, typer.Option("--allow-leakage", help="Score articles that MODEL was trained on all the same.")
     ] = False,
+    save: Annotated[
+        bool, typer.Option("--save-scores", help="Keep the scores in MODEL's textclf.json and model card (README.md).")
+    ] = False,
     report: Annotated[
         list[Path],
         typer.Option(metavar="FILE", help="Also write a page to read: FILE.html or FILE.md (docs/report.md)."),
@@ -76,6 +79,7 @@ def evaluate(
     """Score a model on labelled articles it has not seen, with intervals over articles."""
     from textclf.bundle import load_bundle
     from textclf.cli.evaluate_guards import open_guarded
+    from textclf.cli.saved_scores import show_saved
     from textclf.cli.slices_table import measure_and_show
     from textclf.evaluate import check_comparable
     from textclf.narrowed import narrow_labeller
@@ -121,6 +125,8 @@ def evaluate(
     written |= guarded.leakage.to_json() | {"notes": [*guarded.notes, *result.notes]}
     written["model"], written["data"] = str(model), [str(path) for path in data]
     write_json(json_file, written)
+    if save:
+        show_saved(whole, result, guarded, data)
     more = [*(f"--map={each}" for each in renamed), *(f"--training={file}" for file in training)]
     more += ["--allow-leakage"] * allow_leakage + ([] if slices is None else [f"--slices={slices}"])
     write_reports(
