@@ -17,9 +17,9 @@ FLOORS = [
         "calibration curves cut_offs facets intervals keywords metrics models objectives priors significance splits "
         "threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
-        "adapt adapt_target adjudication agreement classifier compare comparison evaluate explain export gold leakage "
-        "learning_curve leave_out predict pretrain pseudo_label refit report robustness scoring slices study train "
-        "tune unlabelled",
+        "adapt adapt_target adjudication agreement classifier client compare comparison evaluate explain export gold "
+        "leakage learning_curve leave_out predict pretrain pseudo_label refit report robustness scoring slices study "
+        "train tune unlabelled",
         "cli",
     )
 ]

@@ -14,6 +14,7 @@ const codePoints = (text) => Array.from(text); // the server counts in these, Ja
 
 const state = {
   answer: null, // what /v1/predict gave
+  card: null, // what /v1/model gave, where it was needed
   thresholds: new Map(), // label to threshold, where it was moved from the model's own
   explained: new Map(), // paragraph's index to its explanation, or to the promise of it
   views: [], // per paragraph: its elements
@@ -72,13 +73,15 @@ async function ask(path, body, signal) {
     if (fault.name === "AbortError") throw fault;
     return null;
   });
-  if (!response.ok) throw new Refusal(refusalText(response, answer?.error), response.status);
+  if (!response.ok) throw new Refusal(refusalText(response, answer), response.status);
   if (answer === null) throw new Refusal("The server’s answer is no JSON. Is this page served by textclf?");
   return answer;
 }
 
-function refusalText(response, error) {
-  const said = error?.message ? `The server says: ${error.message}${error.where ? ` (${error.where})` : ""}` : "";
+function refusalText(response, answer) {
+  const message = answer?.error?.message ?? (typeof answer?.error === "string" ? answer.error : "");
+  const where = answer?.error?.where ? ` (${answer.error.where})` : "";
+  const said = message ? `The server says: ${message}${where}` : "";
   const told = {
     401: token() ? "The server did not accept the token." : "This server asks for a token.",
     408: "The server took too long. Try a shorter article.",
@@ -96,6 +99,29 @@ function whenToTry(response) {
   if (!(seconds >= 0)) return "Try again in a little while.";
   const clock = new Date(Date.now() + seconds * 1000).toLocaleTimeString();
   return `Try again in ${counted(seconds, "second")}, at ${clock}.`;
+}
+
+// An answer may have one of two shapes (see textclf/client/shapes.py); the rest of the page knows the first alone:
+// model {id, version, labels, thresholds}, title, date, paragraphs, left_out. `card` is what /v1/model gave.
+function oneShape(answer, card) {
+  const thresholds = answer.model.thresholds ?? answer.thresholds;
+  const defined = new Map((card?.labels ?? []).map((label) => [label.name, label.definition]));
+  const names = Object.keys(thresholds).map((name) => ({ name, definition: defined.get(name) ?? "" }));
+  const { id = answer.model.name, version, labels: told = names } = answer.model;
+  const leftOut = answer.left_out ?? (answer.blocks ?? []).filter((block) => block.role !== "paragraph");
+  return {
+    model: { id, version, labels: told, thresholds },
+    title: answer.title ?? answer.article?.title ?? null,
+    date: answer.date ?? answer.article?.date ?? null,
+    paragraphs: answer.paragraphs.map((each) => ({ ...each, index: each.index ?? each.paragraph })),
+    left_out: leftOut.map(({ role, text, start, end }) => ({ role, text, start, end })),
+  };
+}
+
+function oneExplanation({ method, words, weights, labels }) {
+  const places = words.map((word) => (Array.isArray(word) ? word : [word.start, word.end]));
+  const byLabel = Object.entries(labels ?? {}).map(([label, told]) => [label, told.weights]);
+  return { method, words: places, weights: weights ?? Object.fromEntries(byLabel) };
 }
 
 // ---- Sending an article
@@ -131,7 +157,9 @@ async function send() {
   say("Reading and labelling …");
   const slow = setTimeout(() => say("Still at work. A long article takes a while."), 6000);
   try {
-    show(await ask("v1/predict", { article }, controller.signal));
+    const answer = await ask("v1/predict", { article }, controller.signal);
+    state.card ??= answer.model.labels ? {} : await ask("v1/model", undefined, controller.signal).catch(() => null);
+    show(oneShape(answer, state.card));
     if (token()) at("token-row").hidden = true;
   } catch (fault) {
     if (controller.signal.aborted) {
@@ -239,6 +267,7 @@ function show(answer) {
   decide();
   at("result").hidden = false;
   document.body.classList.add("has-result");
+  at("article").scrollTop = 0;
   say(`Done: ${at("totals").textContent}`);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   at("result").scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
@@ -449,9 +478,15 @@ function closeWords() {
   view.text.textContent = view.paragraph.text;
 }
 
+/** Keep the words open when the pointer leaves, and make room for them. */
+function pin() {
+  state.open.pinned = true;
+  state.open.view.why.classList.add("pinned");
+}
+
 async function openWords(view, label, pinned) {
   if (isOpen(view, label)) {
-    state.open.pinned ||= pinned;
+    if (pinned) pin();
     return;
   }
   closeWords();
@@ -461,6 +496,7 @@ async function openWords(view, label, pinned) {
   view.why = make("div", { className: `why ${chip.classList[1]}`, text: "Asking which words it hangs on …" });
   view.why.setAttribute("role", "status");
   view.under.append(view.why);
+  if (pinned) pin();
   const opened = state.open;
   try {
     const explanation = await explanationOf(view.paragraph);
@@ -473,12 +509,11 @@ async function openWords(view, label, pinned) {
 /** Ask for one paragraph's explanation, once; what fails may be asked for again. */
 function explanationOf(paragraph) {
   const { explained } = state;
-  if (paragraph.explanation) return paragraph.explanation;
   if (!explained.has(paragraph.index)) {
     const asked = ask("v1/predict?explain=true", { texts: [paragraph.text] }).then((answer) => {
       const { explanation } = answer.paragraphs[0];
       if (!explanation) throw new Refusal("The server gave no explanation for this paragraph.");
-      return explanation;
+      return oneExplanation(explanation);
     });
     explained.set(paragraph.index, asked);
     asked.catch(() => explained.delete(paragraph.index));
@@ -487,8 +522,12 @@ function explanationOf(paragraph) {
 }
 
 function showWords(view, label, { method, words, weights }) {
+  if (!weights[label]) {
+    view.why.textContent = "The server explains only the labels that it finds in a paragraph.";
+    return;
+  }
   const points = codePoints(view.paragraph.text);
-  const said = (weights[label] ?? []).map((weight, n) => ({ weight, start: words[n][0], end: words[n][1] }));
+  const said = weights[label].map((weight, n) => ({ weight, start: words[n][0], end: words[n][1] }));
   const strongest = Math.max(...said.map(({ weight }) => Math.abs(weight)), 0) || 1;
   const chip = view.chips.get(label);
   const parts = [];
