@@ -31,11 +31,11 @@ class Settings:
     """
 
     url: str
-    token: str | None
+    token: str | None = field(repr=False)
     timeout: float
     retries: int
     most_texts: int
-    httpx: ModuleType = field(init=False)
+    httpx: ModuleType = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.url = check_url(self.url)
