@@ -300,15 +300,13 @@ function slider(label, n, paragraphs) {
   const id = `slider-${n}`;
   const range = make("input", { id, type: "range", min: "0", max: "1", step: "0.01" });
   range.addEventListener("input", () => setThreshold(label, Number(range.value)));
-  const output = make("output");
-  output.htmlFor = id;
   return make(
     "div",
     { className: `slider ${tone(n)}` },
     make("label", { htmlFor: id }, shape(), make("span", { text: label })),
     make("span", { className: "count" }),
     make("div", { className: "track" }, rug(label, paragraphs), range),
-    output,
+    make("span", { className: "value" }),
   );
 }
 
@@ -448,13 +446,13 @@ function decide() {
 }
 
 function showThreshold(label, row, total) {
-  const [range, output, count] = ["input", "output", ".count"].map((what) => row.querySelector(what));
+  const [range, shown, count] = ["input", ".value", ".count"].map((what) => row.querySelector(what));
   const value = threshold(label);
   range.value = String(Math.min(value, 1));
-  output.textContent = value > 1 ? "never" : fixed(value);
-  output.classList.toggle("changed", state.thresholds.has(label));
+  shown.textContent = value > 1 ? "never" : `≥ ${fixed(value)}`;
+  shown.classList.toggle("changed", state.thresholds.has(label));
   count.textContent = String(total);
-  range.setAttribute("aria-valuetext", `${output.textContent}, carried by ${counted(total, "paragraph")}`);
+  range.setAttribute("aria-valuetext", `${value > 1 ? "never" : fixed(value)}, carried by ${counted(total, "paragraph")}`);
   row.querySelectorAll("line:not(.own)").forEach((line, n) => {
     line.classList.toggle("on", carries(state.views[n].paragraph, label));
   });
