@@ -47,6 +47,7 @@ class Server:
 
     def __init__(self, *scripted: httpx.Response | Exception, stub: Stub | None = None) -> None:
         self.scripted, self.stub = list(scripted), stub or Stub()
+        self.card: dict[str, Any] = {"kind": "stub"}
         self.requests: list[httpx.Request] = []
         self.waits: list[float] = []
 
@@ -58,7 +59,7 @@ class Server:
                 raise given
             return given
         if request.method == "GET":
-            return httpx.Response(200, json={"kind": "stub"})
+            return httpx.Response(200, json=self.card)
         body = json.loads(request.content)
         if len(body.get("texts", ())) > self.stub.most_texts:
             return httpx.Response(413, json={"error": {"message": "too many texts", "where": "texts"}})
@@ -396,6 +397,14 @@ def test_a_remote_model_is_evaluated_like_one_that_is_here(server: Server) -> No
     result = evaluate(server.client().labeller(), articles, resamples=100)
     assert result.n_paragraphs == 8
     assert result.per_label["f1"][0].value == 1.0
+
+
+def test_a_model_that_was_to_read_contexts_goes_without_and_that_is_said(server: Server) -> None:
+    server.card = {"config": {"data": {"context": "title"}}}
+    article = Article("a", (Paragraph("Shells fell."),), title="Convoy leaves")
+    with pytest.warns(TextclfWarning, match="contexts are left out"):
+        found = server.client().labeller().label(article)
+    assert found[0].labels == ("clashes",)
 
 
 def test_the_card_is_what_the_server_tells(server: Server) -> None:

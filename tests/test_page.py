@@ -210,7 +210,7 @@ def test_pointing_at_a_label_shows_its_words_and_asks_once(visit: Visit, stub: S
     third.get_by_role("button", name="clashes").hover()
     playwright.expect(third.locator("mark.adds").first).to_have_text("Shells")
     assert third.locator("mark.takes").all_inner_texts() == ["quiet", "only"]
-    assert "For clashes: Shells +2.10" in third.locator(".why").inner_text()
+    assert "For clashes: fell +2.10, Shells +1.70" in third.locator(".why").inner_text()
     assert third.locator(".text").inner_text().startswith("The quiet came after a hard week. Shells fell on")
     visit.page.locator("h1").hover()
     playwright.expect(third.locator("mark")).to_have_count(0)

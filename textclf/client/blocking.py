@@ -132,10 +132,12 @@ class Client:
         return self._predict({"texts": [whole_characters(text)]}, path=EXPLAIN, texts=1).words()
 
     def labeller(self) -> Labeller:
-        """Return the model as `textclf.load` gives one, with the server's thresholds: for `evaluate` and the like."""
+        """Return the model as `textclf.load` gives one, with the server's thresholds: for `evaluate` and the like.
+
+        A server is sent texts alone, so a model trained to read contexts goes without; a warning says so.
+        """
         model = self.model
-        served = {"url": self._settings.url, "id": model.id, "version": model.version}
-        return Labeller(self, Calibration((LabelMap(),) * len(model.labels)), model.thresholds, {"served": served})
+        return Labeller(self, Calibration((LabelMap(),) * len(model.labels)), model.thresholds, self.card())
 
     def close(self) -> None:
         """Close the connections."""
