@@ -75,8 +75,12 @@ class Server:
         async def sleep(seconds: float) -> None:
             self.waits.append(seconds)
 
+        async def answer_later(request: httpx.Request) -> httpx.Response:
+            await asyncio.sleep(0)  # so that others have their turn
+            return self(request)
+
         async def whole() -> Any:
-            transport = httpx.MockTransport(self)
+            transport = httpx.MockTransport(answer_later)
             async with AsyncClient("http://far", transport=transport, sleep=sleep, **options) as client:
                 return await job(client)
 
@@ -381,6 +385,19 @@ def test_the_token_is_sent_and_never_shown(server: Server) -> None:
 def test_what_is_no_url_is_told(url: str) -> None:
     with pytest.raises(ConfigError, match="is no URL"):
         Client(url)
+
+
+def test_a_password_in_the_url_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match="give a token with token=") as told:
+        Client("http://me:secret@far")
+    assert "secret" not in str(told.value)
+
+
+def test_one_failing_request_of_many_ends_them_all() -> None:
+    server = Server(failing(422), *[failing(422)] * 3)
+    with pytest.raises(RefusedError, match="the reason"):
+        server.run(lambda client: client.predict(TEXTS * 10), most_texts=1)
+    assert len(server.requests) < 20
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0}, {"retries": -1}, {"most_texts": 0}])

@@ -327,6 +327,41 @@ def test_a_file_that_is_dropped_is_labelled(visit: Visit, raw: bytes, encoding: 
 
 
 @in_a_browser
+def test_text_dragged_within_the_field_replaces_nothing(visit: Visit) -> None:
+    visit.page.fill("#article", ARTICLE)
+    kept = visit.page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.setData("text/plain", "a word");
+          const drop = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+          return document.getElementById("article").dispatchEvent(drop);
+        }"""
+    )
+    assert kept is True
+    assert visit.page.input_value("#article") == ARTICLE
+
+
+@in_a_browser
+def test_a_pointer_that_passes_over_gives_up_what_is_under_way(visit: Visit, stub: Stub) -> None:
+    visit.label()
+    stub.gate = threading.Event()
+    failed: list[str] = []
+    visit.page.on("requestfailed", lambda request: failed.append(request.url))
+    first, third = visit.page.locator(".paragraph").nth(0), visit.page.locator(".paragraph").nth(3)
+    with visit.page.expect_request("**/v1/predict?explain=true"):
+        first.get_by_role("button", name="evacuation").hover()
+    playwright.expect(first.locator(".why")).to_contain_text("Asking which words")
+    with visit.page.expect_request("**/v1/predict?explain=true"):
+        third.get_by_role("button", name="clashes").hover()
+    stub.gate.set()
+    playwright.expect(third.locator("mark.adds").first).to_have_text("Shells")
+    assert failed == [f"{visit.url}/v1/predict?explain=true"]
+    stub.gate = None
+    first.get_by_role("button", name="evacuation").hover()
+    playwright.expect(first.locator("mark.adds").first).to_have_text("buses")
+
+
+@in_a_browser
 def test_a_file_may_be_chosen_and_one_that_is_no_text_is_told(visit: Visit) -> None:
     page = "<html><body><article><h1>Convoy</h1>" + "<p>Shells fell on the wool market on Tuesday night.</p>" * 3
     visit.page.set_input_files("#file", {"name": "a.html", "mimeType": "text/html", "buffer": page.encode()})

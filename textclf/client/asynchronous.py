@@ -120,8 +120,9 @@ class AsyncClient:
         try:
             found = await asyncio.gather(*tasks)
         finally:
-            for task in tasks:
-                task.cancel()  # where one failed, nobody waits for the others
+            for task in tasks:  # where one failed, nobody waits for the others
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return [answer for answers in found for answer in answers]
 
     async def _halving(self, batch: list[str]) -> list[Answer]:
@@ -149,7 +150,7 @@ class AsyncClient:
             try:
                 async with self._under_way:
                     response = await self._http.request(method, url, json=body)
-            except self._settings.httpx.TransportError as fault:
+            except self._settings.httpx.RequestError as fault:
                 wait: float | None = self._settings.again_after_fault(trying, fault)
             else:
                 wait = self._settings.again(trying, response)

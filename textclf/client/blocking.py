@@ -181,7 +181,7 @@ class Client:
         while True:
             try:
                 response = self._http.request(method, url, json=body)
-            except self._settings.httpx.TransportError as fault:
+            except self._settings.httpx.RequestError as fault:
                 wait: float | None = self._settings.again_after_fault(trying, fault)
             else:
                 wait = self._settings.again(trying, response)

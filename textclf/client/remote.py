@@ -217,6 +217,9 @@ def check_url(url: str) -> str:
     Raises:
         ConfigError: When it is no URL of a server.
     """
-    if not url.startswith(("http://", "https://")) or len(url.split("://")[1].strip("/")) == 0:
+    host = url.partition("://")[2].partition("/")[0]
+    if "@" in host:
+        raise ConfigError("a server's URL holds no name or password; give a token with token=")
+    if not url.startswith(("http://", "https://")) or not host:
         raise ConfigError(f"{url!r} is no URL of a server; give one such as http://127.0.0.1:8000")
     return url.rstrip("/")

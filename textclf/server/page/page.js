@@ -9,6 +9,7 @@ const TONES = 8; // colours, shapes and patterns in page.css
 
 const at = (id) => document.getElementById(id);
 const fixed = (number) => number.toFixed(2);
+const signed = (number) => `${number > 0 ? "+" : "−"}${fixed(Math.abs(number))}`;
 const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 const codePoints = (text) => Array.from(text); // the server counts in these, JavaScript in halves of some
 
@@ -16,7 +17,8 @@ const state = {
   answer: null, // what /v1/predict gave
   card: null, // what /v1/model gave, where it was needed
   thresholds: new Map(), // label to threshold, where it was moved from the model's own
-  explained: new Map(), // paragraph's index to its explanation, or to the promise of it
+  explained: new Map(), // paragraph's index to the promise of its explanation
+  explaining: null, // the AbortController of the explanation asked for last
   views: [], // per paragraph: its elements
   open: null, // the label whose words are shown: {view, label, pinned}
   sending: null, // the AbortController of the request in progress
@@ -188,7 +190,7 @@ function refuse(fault) {
 
 // ---- Files
 
-async function open(file) {
+async function openFile(file) {
   tell("");
   if (file.size > LARGEST_FILE) return tell(`${file.name} is larger than 20 MB. Is it one article?`);
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -258,7 +260,8 @@ function resetThresholds() {
 
 function show(answer) {
   state.answer = answer;
-  state.explained.clear();
+  state.explained = new Map();
+  state.explaining?.abort();
   state.open = null;
   for (const label of state.thresholds.keys()) if (!labels().includes(label)) state.thresholds.delete(label);
   showModel(answer.model);
@@ -269,8 +272,10 @@ function show(answer) {
   document.body.classList.add("has-result");
   at("article").scrollTop = 0;
   say(`Done: ${at("totals").textContent}`);
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  at("result").scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+  if (at("result").getBoundingClientRect().top > innerHeight / 2) {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    at("result").scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+  }
 }
 
 function showModel(model) {
@@ -328,10 +333,12 @@ function rug(label, paragraphs) {
   return svg;
 }
 
+const foreign = { dir: "auto", lang: "" }; // an article's language is not the page's, nor its direction
+
 function showArticle({ title, date, paragraphs, left_out: leftOut }) {
   const inOrder = [...leftOut].sort((one, other) => one.start - other.start);
   const titleAt = inOrder.findIndex((piece) => title && piece.role === "heading" && piece.text === title);
-  const heading = title ? [make("h2", { className: "title", text: title, dir: "auto" })] : [];
+  const heading = title ? [make("h2", { className: "title", text: title, ...foreign })] : [];
   if (date) heading.push(make("p", { className: "small dated", text: date }));
   const pieces = titleAt === -1 ? [...heading] : [];
   const leaveOut = (before) => {
@@ -367,7 +374,7 @@ function showArticle({ title, date, paragraphs, left_out: leftOut }) {
 /** One or several neighbours of one role that were left out; many of them are folded. */
 function leftOutElement(run) {
   const role = run[0].role.replaceAll("_", " ");
-  const lines = run.map((piece) => make("p", { text: piece.text, dir: "auto" }));
+  const lines = run.map((piece) => make("p", { text: piece.text, ...foreign }));
   const many = run.length > 4;
   const inside = many
     ? make("details", {}, make("summary", { text: `${run.length} pieces, left out` }), ...lines)
@@ -378,7 +385,7 @@ function leftOutElement(run) {
 function paragraphView(paragraph) {
   const lanes = make("div", { className: "lanes" });
   lanes.setAttribute("aria-hidden", "true");
-  const text = make("p", { className: "text", text: paragraph.text, dir: "auto" });
+  const text = make("p", { className: "text", text: paragraph.text, ...foreign });
   const under = make("div", { className: "under" });
   const view = { paragraph, text, under, why: null, chips: new Map(), lanes: new Map() };
   labels().forEach((label, n) => {
@@ -504,11 +511,17 @@ async function openWords(view, label, pinned) {
   }
 }
 
-/** Ask for one paragraph's explanation, once; what fails may be asked for again. */
+/**
+ * Ask for one paragraph's explanation, once; what fails may be asked for again. One that is still under way for another
+ * paragraph is given up: a pointer that passes over a page must not keep a slow server busy.
+ */
 function explanationOf(paragraph) {
   const { explained } = state;
   if (!explained.has(paragraph.index)) {
-    const asked = ask("v1/predict?explain=true", { texts: [paragraph.text] }).then((answer) => {
+    state.explaining?.abort();
+    const controller = (state.explaining = new AbortController());
+    const asked = ask("v1/predict?explain=true", { texts: [paragraph.text] }, controller.signal).then((answer) => {
+      if (state.explaining === controller) state.explaining = null;
       const { explanation } = answer.paragraphs[0];
       if (!explanation) throw new Refusal("The server gave no explanation for this paragraph.");
       return oneExplanation(explanation);
@@ -536,7 +549,7 @@ function showWords(view, label, { method, words, weights }) {
     const word = make("mark", { className: weight > 0 ? "adds" : "takes", text: points.slice(start, end).join("") });
     word.classList.add(chip.classList[1]);
     word.style.setProperty("--share", fixed(share));
-    word.title = `${weight > 0 ? "+" : "−"}${fixed(Math.abs(weight))}`;
+    word.title = signed(weight);
     parts.push(points.slice(done, start).join(""), word);
     done = end;
   }
@@ -546,10 +559,13 @@ function showWords(view, label, { method, words, weights }) {
       .filter(({ weight }) => (weight * sign) / strongest >= FAINTEST)
       .sort((one, other) => (other.weight - one.weight) * sign)
       .slice(0, NAMED)
-      .map(({ weight, start, end }) => `${points.slice(start, end).join("")} ${sign > 0 ? "+" : "−"}${fixed(Math.abs(weight))}`)
-      .join(", ");
-  const sides = [["For", named(1)], ["Against", named(-1)]].filter(([, list]) => list);
-  const lines = sides.map(([side, list]) => make("div", {}, make("b", { text: `${side} ${label}: ` }), list));
+      .flatMap(({ weight, start, end }, n) => [
+        n ? ", " : "",
+        make("bdi", { text: points.slice(start, end).join("") }),
+        ` ${signed(weight)}`,
+      ]);
+  const sides = [["For", named(1)], ["Against", named(-1)]].filter(([, list]) => list.length);
+  const lines = sides.map(([side, list]) => make("div", {}, make("b", { text: `${side} ${label}: ` }), ...list));
   if (!lines.length) lines.push(make("div", { text: "No word stands out." }));
   view.why.replaceChildren(...lines, make("div", { className: "small", text: `Log-odds by word; ${method}.` }));
 }
@@ -617,13 +633,15 @@ function clear() {
   at("article").focus();
 }
 
+const bringsFiles = (event) => event.dataTransfer?.types.includes("Files"); // other drops are the browser's business
+
 function takeDrop(event) {
+  if (!bringsFiles(event)) return;
   event.preventDefault();
   at("drop").hidden = true;
-  const [file] = event.dataTransfer.files;
-  if (file) return open(file);
-  const text = event.dataTransfer.getData("text/plain");
-  if (text) at("article").value = text;
+  const { files } = event.dataTransfer;
+  if (files.length > 1) tell("Drop one article at a time.");
+  else if (files.length === 1) openFile(files[0]);
 }
 
 const onClick = {
@@ -652,7 +670,7 @@ at("article").addEventListener("input", () => {
 at("file").addEventListener("change", () => {
   const [file] = at("file").files;
   at("file").value = ""; // so that the same file may be opened again
-  if (file) open(file);
+  if (file) openFile(file);
 });
 at("every").addEventListener("change", () => at("reading").classList.toggle("every", at("every").checked));
 at("others").addEventListener("change", () => at("reading").classList.toggle("no-others", !at("others").checked));
@@ -661,8 +679,9 @@ document.addEventListener("pointerdown", (event) => {
   if (state.open && !state.open.view.element.contains(event.target)) closeWords();
 });
 document.addEventListener("dragover", (event) => {
+  if (!bringsFiles(event)) return;
   event.preventDefault();
-  at("drop").hidden = !event.dataTransfer.types.includes("Files");
+  at("drop").hidden = false;
 });
 document.addEventListener("dragleave", (event) => event.relatedTarget === null && (at("drop").hidden = true));
 document.addEventListener("drop", takeDrop);
