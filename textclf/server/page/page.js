@@ -58,6 +58,7 @@ function keepToken() {
 }
 
 async function ask(path, body, signal) {
+  if (/[^\x21-\x7e]/.test(token())) throw new Refusal("The token holds characters that no token has.", 401);
   const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
   const options = { headers, signal, credentials: "same-origin", redirect: "error", cache: "no-store" };
   if (body !== undefined) {
