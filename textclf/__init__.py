@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textclf.articles import read_article, read_articles
     from textclf.bundle import load_bundle as load
     from textclf.classifier import TextClassifier
+    from textclf.client import AsyncClient, Client
     from textclf.config import load_config
     from textclf.datasets import read_labelled, write_labelled
     from textclf.errors import TextclfError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Article",
+    "AsyncClient",
+    "Client",
     "Explanation",
     "LabelSet",
     "Labeller",
@@ -47,6 +50,8 @@ __all__ = [
 
 _HOMES = {
     "Article": "textclf.records",
+    "AsyncClient": "textclf.client",
+    "Client": "textclf.client",
     "Explanation": "textclf.explanation",
     "LabelSet": "textclf.labels",
     "Labeller": "textclf.labeller",

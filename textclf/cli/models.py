@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from textclf.cli import tables
 from textclf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from textclf.labeller import Labeller
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config, such as configs/minilm.yaml.")]
 Overrides = Annotated[
@@ -37,12 +43,12 @@ def train(
 def predict(
     model: Model,
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="INPUT...",
             help="Pages (text, HTML, MHTML, WARC), JSON Lines, CSV or Parquet files, folders, or - for stdin.",
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A .jsonl, .csv or .parquet file [default: stdout, JSON Lines]."),
@@ -54,24 +60,47 @@ def predict(
     language: Annotated[
         str, typer.Option(metavar="CODE", help="Of the text, for --unit sentence: en, es, ar and so on.")
     ] = "en",
+    url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask a textclf serve instead of a MODEL, which is left out; $TEXTCLF_TOKEN is its token.",
+        ),
+    ] = None,
 ) -> None:
     """Label every paragraph (or sentence) of the inputs; one record each."""
     from textclf.articles import stream_passages
     from textclf.articles.sentences import check_unit, split_units
-    from textclf.bundle import load_bundle
     from textclf.predict import check_output, predict_files
 
     if pretty and out is not None:
         raise ConfigError("--pretty shows on the screen; leave out --out, or leave out --pretty")
     check_output(out)
     chosen = check_unit(unit)
-    labeller = load_bundle(model)
-    if pretty:
-        units = split_units(stream_passages(inputs), unit=chosen, language=language)
-        tables.show_labelled(labeller.label_stream(units), labeller)
+    given = [*([] if url is None else [str(model)]), *(inputs or [])]
+    if not given:
+        raise typer.BadParameter("give the MODEL and at least one INPUT, or --url and an INPUT", param_hint="INPUT...")
+    with _model_or_server(model, url) as labeller:
+        if pretty:
+            units = split_units(stream_passages(given), unit=chosen, language=language)
+            tables.show_labelled(labeller.label_stream(units), labeller)
+            return
+        summary = predict_files(labeller, given, out=out, unit=chosen, language=language)
+        tables.show_summary(summary, out)
+
+
+@contextmanager
+def _model_or_server(model: Path, url: str | None) -> Iterator[Labeller]:
+    """Give the model of a folder, or the one behind a server, while the block runs."""
+    if url is None:
+        from textclf.bundle import load_bundle
+
+        yield load_bundle(model)
         return
-    summary = predict_files(labeller, inputs, out=out, unit=chosen, language=language)
-    tables.show_summary(summary, out)
+    from textclf.client import Client
+
+    with Client(url, os.environ.get("TEXTCLF_TOKEN") or None) as client:
+        yield client.labeller()
 
 
 def read_together(files: list[Path], labels: Any) -> list[Any]:
