@@ -572,3 +572,19 @@ def test_the_command_cross_validates(run: Run) -> None:
     code, _, err = run("compare", "good.yaml", "--baseline", "god")
     assert code == 1
     assert "did you mean 'good'" in err
+
+
+@pytest.mark.usefixtures("project")
+def test_a_comparison_is_written_as_a_page_about_the_best_model(run: Run) -> None:
+    code, _, err = run(
+        "compare", "poor.yaml", "good.yaml", "--resamples", "100", "--report", "page.html", "--report", "page.md"
+    )
+    assert code == 0, err
+    page, text = (Path(name).read_text(encoding="utf-8") for name in ("page.html", "page.md"))
+    assert "Leaderboard" in page
+    assert "paragraphs a second" in text
+    assert text.index("| good") < text.index("| poor")
+    assert "textclf compare poor.yaml good.yaml" in text
+    code, _, err = run("compare", "good.yaml", "--folds", "3", "--report", "other.html")
+    assert code == 1
+    assert "leave out one of them" in err

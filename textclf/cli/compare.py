@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from textclf.cli.models import JsonOut, Resamples, Seed, read_together, write_json
-from textclf.errors import DataError
+from textclf.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from textclf.compare import Comparison
@@ -41,6 +42,13 @@ def compare(
     ] = None,
     costs: Annotated[bool, typer.Option("--costs/--no-costs", help="Measure what predicting costs.")] = True,
     json_file: JsonOut = None,
+    report: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            help="Also write a page: the leaderboard, and all about the best model on the first set of articles.",
+        ),
+    ] = [],  # noqa: B006 (typer copies it)
     resamples: Resamples = 1_000,
     seed: Seed = 13,
 ) -> None:
@@ -48,7 +56,11 @@ def compare(
     from textclf.cli.leaderboard_tables import show_comparison
     from textclf.compare import choose_baseline
     from textclf.comparison.contenders import find_contenders
+    from textclf.report import check_report_paths
 
+    check_report_paths(report)
+    if report and folds is not None:
+        raise ConfigError("--report shows one trained model in full, and --folds leaves none; leave out one of them")
     contenders = find_contenders(models, seeds=seeds)
     choose_baseline(contenders, baseline)
     settings: dict[str, Any] = {"baseline": baseline, "resamples": resamples, "seed": seed}
@@ -58,6 +70,18 @@ def compare(
         found = _in_folds(contenders, data, n_folds=folds, **settings)
     show_comparison(found)
     write_json(json_file, found.to_json())
+    if report:
+        from textclf.cli.reports import write_comparison
+
+        write_comparison(
+            report, found, contenders, resamples=resamples, seed=seed, command=_command(models, data, report)
+        )
+
+
+def _command(models: list[Path], data: list[Path], reports: list[Path]) -> str:
+    """Return the line that compares and reports the same again."""
+    given = [*(f"--data={file}" for file in data), *(f"--report={path}" for path in reports)]
+    return shlex.join(["textclf", "compare", *map(str, models), *given])
 
 
 def _on_held_out(contenders: list[Contender], data: list[Path], **settings: Any) -> Comparison:
