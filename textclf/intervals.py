@@ -17,6 +17,7 @@ import numpy as np
 
 BLOCK_CELLS = 20_000_000  # resample weights of rows held at a time: 160 MB of float64; of articles an eighth
 JACKKNIFE_LUMPS = 500  # articles left out at a time, at most: with more articles, several at once
+WIDEST = 1 - 1e-12  # the confidence that two articles are widened to: of one, percentiles have no place
 
 Method = Literal["percentile", "bca"]
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -194,7 +195,7 @@ def _widened(confidence: float, n_articles: int) -> float:
     if n_articles < 2:
         return confidence
     z = math.sqrt(n_articles / (n_articles - 1)) * float(stdtrit(n_articles - 1, (1 + confidence) / 2))
-    return 2 * NormalDist().cdf(z) - 1
+    return min(2 * NormalDist().cdf(z) - 1, WIDEST)
 
 
 def _bca(samples: np.ndarray, value: float, left_out: np.ndarray, confidence: float) -> Interval:
