@@ -14,11 +14,11 @@ FLOORS = [
     for rooms in (
         "errors files labels memory progress records version yamlfile",
         "articles datasets perturb",
-        "calibration facets intervals keywords metrics models objectives priors significance splits "
+        "bands calibration facets intervals keywords metrics models objectives priors significance splits "
         "threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
-        "adapt adapt_target adjudication agreement classifier compare comparison evaluate export gold leakage "
-        "learning_curve leave_out predict refit robustness scoring slices study train tune",
+        "adapt adapt_target adjudication agreement cascade classifier compare comparison evaluate export gold leakage "
+        "learning_curve leave_out own_articles predict refit robustness scoring slices study train tune",
         "cli",
     )
 ]

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from textclf.calibration import Calibration, LabelMap, fit_calibration, log_odds, sigmoid
+from textclf.calibration import Calibration, LabelMap, fit_calibration, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.interface import CountsWindows, HeldOut, Kind, Options, Trainable, Validation
+from textclf.models.interface import CountsWindows, HeldOut, Kind, Options, Validation
+from textclf.models.members import Member, class_of, options_of, read_member
 from textclf.progress import log
 
 SETTINGS = "ensemble.json"
@@ -42,7 +43,7 @@ class MemberOptions(Options):
         if self.kind == "ensemble":
             raise ValueError("a member cannot be an ensemble itself")
         if self.kind is not None:
-            _options_of(self.kind, self.options)
+            options_of(self.kind, self.options)
         return self
 
 
@@ -50,17 +51,6 @@ class EnsembleOptions(Options):
     """Options of the `ensemble` kind."""
 
     members: tuple[MemberOptions, ...] = Field(min_length=2, description="The models that decide together.")
-
-
-class Member:
-    """A trained member: its kind and options, its predictor, and the calibration of what that predicts."""
-
-    def __init__(self, kind: str, options: Options, predictor: Trainable, calibration: Calibration) -> None:
-        self.kind, self.options, self.predictor, self.calibration = kind, options, predictor, calibration
-
-    def log_odds(self, texts: Sequence[str], contexts: Sequence[str] | None) -> np.ndarray:
-        """Return float64 (n, k): the calibrated log-odds of each label."""
-        return log_odds(self.calibration(self.predictor.predict_proba(texts, contexts)))
 
 
 class Ensemble(Kind):
@@ -90,11 +80,11 @@ class Ensemble(Kind):
         self.members = []
         for number, given in enumerate(self.options.members, start=1):
             if given.bundle is not None:
-                self.members.append(_read_member(given.bundle, self.labels))
+                self.members.append(read_member(given.bundle, self.labels))
                 continue
             log.info("member %d of %d: %s", number, len(self.options.members), given.kind)
-            kind, options = str(given.kind), _options_of(str(given.kind), given.options)
-            predictor = _class_of(kind)(self.labels, options, seed=self.seed)
+            kind, options = str(given.kind), options_of(str(given.kind), given.options)
+            predictor = class_of(kind)(self.labels, options, seed=self.seed)
             predictor.fit(texts, targets, contexts=contexts, validation=held_out)
             calibration = Calibration(tuple(LabelMap() for _ in self.labels))
             if held_out is not None:
@@ -130,16 +120,8 @@ class Ensemble(Kind):
         assert self.weights is not None  # noqa: S101 (for the type checker)
         listed = []
         for number, member in enumerate(self.members):
-            (folder / f"member-{number}").mkdir()
-            member.predictor.save(folder / f"member-{number}")
-            listed.append(
-                {
-                    "kind": member.kind,
-                    "options": member.options.model_dump(mode="json"),
-                    "calibration": member.calibration.to_json(self.labels.names),
-                    "weights": dict(zip(self.labels, self.weights[number].tolist(), strict=True)),
-                }
-            )
+            weights = dict(zip(self.labels, self.weights[number].tolist(), strict=True))
+            listed.append({**member.save(folder / f"member-{number}"), "weights": weights})
         (folder / SETTINGS).write_text(json.dumps({"members": listed}, indent=2), encoding="utf-8")
 
     @classmethod
@@ -155,12 +137,9 @@ class Ensemble(Kind):
             raise BundleError(
                 f"{folder / SETTINGS}: {len(listed)} members do not fit the {len(options.members)} asked for"
             )
-        model.members = []
-        for number, entry in enumerate(listed):
-            own = _options_of(entry["kind"], entry["options"])
-            predictor = _class_of(entry["kind"]).load(folder / f"member-{number}", labels, own, seed=seed)
-            calibration = Calibration.from_json(entry["calibration"], labels.names)
-            model.members.append(Member(entry["kind"], own, predictor, calibration))
+        model.members = [
+            Member.load(folder / f"member-{number}", entry, labels, seed=seed) for number, entry in enumerate(listed)
+        ]
         model.weights = np.array([[entry["weights"][name] for name in labels] for entry in listed])
         return model
 
@@ -193,40 +172,3 @@ def fit_weights(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
         if found.success:
             weights[:, column] = np.clip(found.x, 0, 1) / np.clip(found.x, 0, 1).sum()
     return weights
-
-
-def _read_member(path: Path, labels: LabelSet) -> Member:
-    """Load a trained model's predictor and calibration from its bundle."""
-    try:
-        card = json.loads((path / "textclf.json").read_text(encoding="utf-8"))
-        kind, own = card["kind"], LabelSet.from_json(card["labels"])
-        calibration = Calibration.from_json(card["calibration"], own.names)
-        options = _options_of(kind, card["config"]["model"]["options"])
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ModelError(f"member {path} is no trained model that can be read ({fault})") from fault
-    if kind == "ensemble":
-        raise ModelError(f"member {path} is an ensemble itself; name its members instead")
-    if own.names != labels.names:
-        raise ModelError(f"member {path} has the labels {', '.join(own)}, not {', '.join(labels)}")
-    predictor = _class_of(kind).load(path / "model", labels, options, seed=int(card["config"]["seed"]))
-    predictor.info = card.get("training", {})
-    return Member(kind, options, predictor, calibration)
-
-
-def _class_of(kind: str) -> type[Trainable]:
-    from textclf.models.registry import get_kind
-
-    return get_kind(kind)
-
-
-def _options_of(kind: str, given: dict[str, Any]) -> Options:
-    """Return the validated options of a member's kind; faults come as one line for the config's list."""
-    from textclf.errors import ConfigError
-
-    try:
-        return _class_of(kind).options_type.model_validate(given)
-    except ConfigError as fault:
-        raise ValueError(str(fault)) from fault
-    except ValidationError as found:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found.errors(include_url=False))
-        raise ValueError(f"options of {kind}: {told}") from found
