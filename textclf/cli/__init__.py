@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from textclf.cli import adapt, compare, data, export, learning_curve, leave_out, models, read, thresholds, tune
+from textclf.cli import adapt, cascade, compare, data, export, learning_curve, leave_out, models, read, thresholds, tune
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
@@ -35,6 +35,7 @@ app.command("leave-out")(leave_out.leave_out)
 app.command()(models.predict)
 app.command()(adapt.adapt)
 app.command()(export.export)
+app.command()(cascade.cascade)
 app.command()(thresholds.thresholds)
 app.command()(read.read)
 app.add_typer(data.app, name="data")

@@ -16,7 +16,10 @@ KINDS = {
     "finetuned": "textclf.models.finetuned:Finetuned",
     "ensemble": "textclf.models.ensemble:Ensemble",
 }
-SERVED = {"onnx": "textclf.models.exported:Exported"}
+SERVED = {
+    "onnx": "textclf.models.exported:Exported",
+    "cascade": "textclf.models.cascade:Cascade",
+}
 """Kinds that are made from others and learn nothing themselves."""
 
 
