@@ -17,8 +17,9 @@ FLOORS = [
         "bands calibration facets intervals keywords metrics models objectives priors significance splits "
         "threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
-        "adapt adapt_target adjudication agreement cascade cascade_evidence classifier compare comparison evaluate export gold leakage "
-        "learning_curve leave_out own_articles predict refit robustness scoring slices speeds study train tune",
+        "adapt adapt_target adjudication agreement cascade cascade_evidence classifier compare comparison "
+        "evaluate export gold leakage learning_curve leave_out own_articles predict refit robustness scoring "
+        "slices speeds study train tune",
         "cli",
     )
 ]

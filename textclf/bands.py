@@ -77,6 +77,12 @@ class Risks:
         reach = np.clip((self.offsets - risk) / self.slope, 0, NEVER_SURE)
         return Bands(-reach[0], reach[1])
 
+    def sure(self, margins: np.ndarray) -> np.ndarray:
+        """Return bool (n, risks): whether the bands of each of `RISKS` leave out the margins (n, k)."""
+        found = np.where(margins >= 0, self.offsets[1], self.offsets[0]) - self.slope * np.abs(margins)
+        found[margins == 0] = np.inf
+        return np.asarray(found.max(axis=1)[:, None] < RISKS)
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -162,7 +168,7 @@ def fit_bands(
     whole = fit_risks(margins, apart)
     sure = _sure_elsewhere(margins, apart, groups, seed=seed)
     lows, highs = _agreement(sure, wrong, groups, confidence=confidence, n_resamples=n_resamples, seed=seed)
-    here = np.array([1 - (wrong * whole.bands(risk).sure(margins)).mean() for risk in RISKS])
+    here = 1 - (wrong[:, None] * whole.sure(margins)).mean(axis=0)
     fails = np.flatnonzero((lows < target) | (here < target))
     kept = (fails[0] if len(fails) else len(RISKS)) - 1
     if kept < 0:
@@ -197,9 +203,7 @@ def _sure_elsewhere(margins: np.ndarray, apart: np.ndarray, groups: np.ndarray, 
     sure = np.zeros((len(margins), len(RISKS)), dtype=bool)
     for fold in np.unique(folds):
         held_out = folds[rows] == fold
-        risks = fit_risks(margins[~held_out], apart[~held_out])
-        for column, risk in enumerate(RISKS):
-            sure[held_out, column] = risks.bands(risk).sure(margins[held_out])
+        sure[held_out] = fit_risks(margins[~held_out], apart[~held_out]).sure(margins[held_out])
     return sure
 
 

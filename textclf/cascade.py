@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from textclf.bands import Fit, Per, fit_bands, margins_of, most_promised, paragraphs_needed
+from textclf.bands import Bands, Fit, Per, fit_bands, margins_of, most_promised, paragraphs_needed
 from textclf.bundle import MANIFEST, check_replaceable, load_bundle, save_bundle
 from textclf.calibration import Calibration, LabelMap
 from textclf.cascade_evidence import evidence, met_articles
@@ -162,7 +162,7 @@ def cascade(
     fit = answers.fit(target, **settings)
     if fit.sure.mean() < LEAST_SHARE:
         raise ModelError(_too_little(target, per, confidence, fit, offers))
-    whole = join(*models, fit)
+    whole = join(*models, fit.bands)
     every = max(1, -(-len(examples) // TIMED))
     sample = examples.take(range(0, len(examples), every))
     named = {"fast": models[0], "slow": models[1], "cascade": whole}
@@ -293,11 +293,11 @@ class Answers:
         return dict(zip(scored, found, strict=True)), difference, told
 
 
-def join(fast: Labeller, slow: Labeller, fit: Fit) -> Labeller:
+def join(fast: Labeller, slow: Labeller, bands: Bands) -> Labeller:
     """Return the cascade of two models, which decides by the slow one's thresholds."""
     members = (_member(fast), _member(slow))
     thresholds = (fast.thresholds, slow.thresholds)
-    predictor = Cascade.of(members, thresholds, fit.bands, fast_reads_contexts=fast.context != "none")
+    predictor = Cascade.of(members, thresholds, bands, fast_reads_contexts=fast.context != "none")
     context = {"config": {"data": {"context": slow.context}}}
     return Labeller(predictor, Calibration(tuple(LabelMap() for _ in slow.labels)), slow.thresholds, card=context)
 
@@ -318,8 +318,8 @@ def _too_little(target: float, per: Per, confidence: float, fit: Fit, offers: Se
     if most < target:
         needed = paragraphs_needed(target, confidence=confidence)
         told += (
-            f". {n} paragraphs are few: though the two agreed on all of them, no more than {most:.4f} could be promised; "
-            f"{target:g} takes {needed}. Add text of the kind it is for, labelled or not: --texts PATH"
+            f". {n} paragraphs are few: though the two agreed on all of them, no more than {most:.4f} could be "
+            f"promised; {target:g} takes {needed}. Add text of the kind it is for, labelled or not: --texts PATH"
         )
     worth = [offer for offer in offers if offer.target < target and offer.share >= LEAST_SHARE]
     if worth:

@@ -40,7 +40,8 @@ def evidence(
     if met:
         warnings.warn(
             f"{len(met)} of the articles given are ones that one of the models was trained on "
-            f"({', '.join(sorted(met)[:5])}{' ...' if len(met) > 5 else ''}); they are left out: models agree more on these than on others",
+            f"({', '.join(sorted(met)[:5])}{' ...' if len(met) > 5 else ''}); they are left out: models agree more on "
+            f"these than on others",
             TextclfWarning,
             stacklevel=3,
         )
