@@ -14,12 +14,13 @@ FLOORS = [
     for rooms in (
         "errors explanation files labels memory progress records version words yamlfile",
         "articles datasets perturb",
-        "calibration curves cut_offs facets intervals keywords metrics models objectives priors significance "
-        "splits threshold_fit thresholds",
+        "bands calibration curves cut_offs facets intervals keywords metrics models objectives priors "
+        "significance splits threshold_fit thresholds",
         "article_ids bundle config corpus_summary labeller markdown model_card model_metadata narrowed search_space",
-        "adapt adapt_target adjudication agreement classifier client compare comparison errors_found evaluate "
-        "explain export gold inspection leakage learning_curve leave_out predict pretrain pseudo_label publish "
-        "refit report robustness saved_scores scoring slices study train tune unlabelled",
+        "adapt adapt_target adjudication agreement cascade cascade_evidence classifier client compare comparison "
+        "errors_found evaluate explain export gold inspection leakage learning_curve leave_out own_articles "
+        "predict pretrain pseudo_label publish refit report robustness saved_scores scoring slices speeds study "
+        "train tune unlabelled",
         "cli",
     )
 ]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from textclf.adapt_target import Target, carried_over, look_at, look_at_labelled, origin
+from textclf.adapt_target import Target, carried_over, check_adjustable, look_at, look_at_labelled, origin
 from textclf.article_ids import met_by
 from textclf.articles import stream_passages
 from textclf.bundle import check_replaceable, load_bundle, save_bundle
@@ -111,6 +111,7 @@ def adapt_unlabelled(
     Raises:
         DataError: When there is no paragraph, or only articles the model knows.
         BundleError: When `source` is no model, or `out` holds something that is none.
+        ModelError: When it is a cascade.
     """
 
     def read(model: Labeller) -> Target:
@@ -143,6 +144,7 @@ def adapt_labelled(
     Raises:
         DataError: When there is no labelled paragraph, or only articles the model knows.
         BundleError: When `source` is no model, or `out` holds something that is none.
+        ModelError: When it is a cascade.
     """
 
     def read(model: Labeller) -> Target:
@@ -164,6 +166,7 @@ def _adapt(
     path = Path(out)
     check_replaceable(path)
     model = load_bundle(source)
+    check_adjustable(model)
     shares = held_shares(model, with_scores=method == "unlabelled")
     check_writable(path)
     came_from = origin(model)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from textclf.bundle import MANIFEST
-from textclf.errors import DataError
+from textclf.errors import DataError, ModelError
 from textclf.files import sha256_of
 from textclf.labeller import STREAM_WINDOW, Labeller
 from textclf.progress import track
@@ -80,6 +80,19 @@ def look_at_labelled(model: Labeller, articles: Sequence[Article]) -> Target:
     found = look_at(model, (passage for article in articles for passage in article.passages()))
     rows = [row for row, text in enumerate(examples.texts) if text.strip()]
     return replace(found, targets=examples.targets[rows])
+
+
+def check_adjustable(model: Labeller) -> None:
+    """Make sure that calibration and thresholds of a model can be fitted anew.
+
+    Raises:
+        ModelError: When it is a cascade, whose bands hold for the thresholds of its members alone.
+    """
+    if model.card.get("kind") == "cascade":
+        raise ModelError(
+            "a cascade promises agreement at the thresholds its members had when it was made. Fit those of its members "
+            "anew, each by itself, and make the cascade of them again: textclf cascade FAST SLOW --out DIR"
+        )
 
 
 def origin(model: Labeller) -> dict[str, Any]:

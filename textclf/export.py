@@ -7,7 +7,7 @@ layers go back to float until the drift is inside what was asked for.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,10 +16,7 @@ from typing import Any
 import numpy as np
 
 from textclf.bundle import MANIFEST, check_replaceable, load_bundle, save_bundle
-from textclf.config import Config, build_config
-from textclf.datasets import check_labelled
-from textclf.datasets.raw import raise_faults
-from textclf.errors import BundleError, ConfigError, DataError, ModelError
+from textclf.errors import BundleError, DataError, ModelError
 from textclf.evaluate import paired_difference
 from textclf.files import check_writable, sha256_of
 from textclf.labeller import Labeller
@@ -31,6 +28,7 @@ from textclf.models.processor import multiplies_bytes
 from textclf.models.running import padded
 from textclf.models.runtimes import Precision, Runtime, open_all_outputs
 from textclf.models.windows import windows_of
+from textclf.own_articles import own_articles
 from textclf.progress import log
 from textclf.records import Article, Examples
 from textclf.thresholds import decide
@@ -141,8 +139,8 @@ def export(
             f"(finetuned, frozen_encoder, setfit). tfidf and static run without torch as they are"
         )
     drawing = before.predictor.draw()
-    held_out = _articles(before, validation, split="validation")
-    texts = _texts(_articles(before, samples, split="train")) if int8 else []
+    held_out = own_articles(before, validation, split="validation")
+    texts = _texts(own_articles(before, samples, split="train")) if int8 else []
     if int8 and not texts:
         raise DataError(
             "integers are fitted on training paragraphs, and the files the model was trained on are not to be found "
@@ -276,28 +274,6 @@ def drift_of(labeller: Labeller, examples: Examples, found: np.ndarray, wanted: 
         low=difference.interval.low,
         high=difference.interval.high,
     )
-
-
-def _articles(model: Labeller, files: Sequence[str | Path], *, split: str) -> list[Article]:
-    """Return the articles of labelled files: those named, else the model's own where they are here."""
-    wanted = [Path(file) for file in files] or list(_own_files(model, split))
-    checked = [check_labelled(file, model.labels) for file in wanted]
-    raise_faults(fault for file in checked for fault in file.faults)
-    return [article for file in checked for article in file.articles]
-
-
-def _own_files(model: Labeller, split: str) -> Iterator[Path]:
-    """Yield the files a model's config names for a split, if all of them are here."""
-    config = dict(model.card.get("config", {}))
-    name = config.pop("name", None)
-    if name is None:
-        return
-    given = {**config, "labels": model.labels}
-    try:
-        found: Config = build_config(given, name=name, near=Path.cwd() / "config.yaml", source="the model's config")
-    except ConfigError:
-        return
-    yield from (file for file in getattr(found.data, split) or () if Path(file).is_file())
 
 
 def _texts(articles: Sequence[Article]) -> list[str]:

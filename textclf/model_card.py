@@ -188,8 +188,9 @@ def _training(card: Mapping[str, Any]) -> Iterator[str]:
         if told.get("articles"):
             dates = corpus.get(split, {}).get("dates")
             shown = f"{plain(dates[0])} to {plain(dates[1])}" if dates else "–"
-            counts = [f"{told['articles']:,}", f"{told['paragraphs']:,}"]
-            rows.append([use, *counts, shown, f"`{plain(told['sha256'])}`"])
+            counts = [f"{told[what]:,}" if what in told else "–" for what in ("articles", "paragraphs")]
+            digest = f"`{plain(told['sha256'])}`" if "sha256" in told else "–"
+            rows.append([use, *counts, shown, digest])
     yield from table(["labelled articles", "articles:", "paragraphs:", "dates", "SHA-256"], rows)
     counted = {split: corpus[split]["labels"] for split in ("train", "validation") if split in corpus}
     if counted:

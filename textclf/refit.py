@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from textclf.adapt_target import Target, carried_over, look_at_labelled, origin
+from textclf.adapt_target import Target, carried_over, check_adjustable, look_at_labelled, origin
 from textclf.article_ids import met_by
 from textclf.bundle import check_replaceable, load_bundle, save_bundle
 from textclf.errors import ConfigError, DataError, TextclfWarning, did_you_mean
@@ -77,10 +77,12 @@ def refit_thresholds(
         ConfigError: When a label is not known, a threshold is none, or there is nothing to do.
         DataError: When no paragraph is labelled, or the model was trained on one of the articles.
         BundleError: When `source` is no model, or `out` holds something that is none.
+        ModelError: When it is a cascade.
     """
     path, given = Path(out), dict(by_hand or {})
     check_replaceable(path)
     model = load_bundle(source)
+    check_adjustable(model)
     check_request(model, labels, given, fits=read_articles is not None)
     check_writable(path)
     came_from = origin(model)

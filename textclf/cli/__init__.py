@@ -13,6 +13,7 @@ import typer
 
 from textclf.cli import (
     adapt,
+    cascade,
     compare,
     data,
     errors,
@@ -54,6 +55,7 @@ app.command()(models.predict)
 app.command()(explain.explain)
 app.command()(adapt.adapt)
 app.command()(export.export)
+app.command()(cascade.cascade)
 app.command()(thresholds.thresholds)
 app.command()(pretrain.pretrain)
 app.command()(pseudo_label.pseudo_label)

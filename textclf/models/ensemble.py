@@ -16,11 +16,11 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from textclf.calibration import Calibration, sigmoid
+from textclf.calibration import sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
 from textclf.models.interface import CountsWindows, HeldOut, Kind, Options, Validation
-from textclf.models.members import Member, MemberOptions, class_of, options_of, read_member, train_member
+from textclf.models.members import Member, MemberOptions, options_of, read_member, train_member
 from textclf.progress import log
 
 SETTINGS = "ensemble.json"
@@ -124,16 +124,8 @@ class Ensemble(Kind):
         assert self.weights is not None  # noqa: S101 (for the type checker)
         listed = []
         for number, member in enumerate(self.members):
-            (folder / f"member-{number}").mkdir()
-            member.predictor.save(folder / f"member-{number}")
-            listed.append(
-                {
-                    "kind": member.kind,
-                    "options": member.options.model_dump(mode="json"),
-                    "calibration": member.calibration.to_json(self.labels.names),
-                    "weights": dict(zip(self.labels, self.weights[number].tolist(), strict=True)),
-                }
-            )
+            weights = dict(zip(self.labels, self.weights[number].tolist(), strict=True))
+            listed.append({**member.save(folder / f"member-{number}"), "weights": weights})
         (folder / SETTINGS).write_text(json.dumps({"members": listed}, indent=2), encoding="utf-8")
 
     @classmethod
@@ -149,12 +141,9 @@ class Ensemble(Kind):
             raise BundleError(
                 f"{folder / SETTINGS}: {len(listed)} members do not fit the {len(options.members)} asked for"
             )
-        model.members = []
-        for number, entry in enumerate(listed):
-            own = options_of(entry["kind"], entry["options"])
-            predictor = class_of(entry["kind"]).load(folder / f"member-{number}", labels, own, seed=seed)
-            calibration = Calibration.from_json(entry["calibration"], labels.names)
-            model.members.append(Member(entry["kind"], own, predictor, calibration))
+        model.members = [
+            Member.load(folder / f"member-{number}", entry, labels, seed=seed) for number, entry in enumerate(listed)
+        ]
         model.weights = np.array([[entry["weights"][name] for name in labels] for entry in listed])
         return model
 

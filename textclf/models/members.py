@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,9 +54,30 @@ class Member:
         self.kind, self.options, self.predictor, self.calibration = kind, options, predictor, calibration
         self.reads_contexts = reads_contexts
 
+    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None) -> np.ndarray:
+        """Return float32 (n, k): the calibrated probability of each label."""
+        return self.calibration(self.predictor.predict_proba(texts, contexts))
+
     def log_odds(self, texts: Sequence[str], contexts: Sequence[str] | None) -> np.ndarray:
         """Return float64 (n, k): the calibrated log-odds of each label."""
-        return log_odds(self.calibration(self.predictor.predict_proba(texts, contexts)))
+        return log_odds(self.predict_proba(texts, contexts))
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write its files to a folder that is made for them; return what else `load` needs, JSON-ready."""
+        folder.mkdir()
+        self.predictor.save(folder)
+        return {
+            "kind": self.kind,
+            "options": self.options.model_dump(mode="json"),
+            "calibration": self.calibration.to_json(self.predictor.labels.names),
+        }
+
+    @classmethod
+    def load(cls, folder: Path, entry: Mapping[str, Any], labels: LabelSet, *, seed: int) -> Member:
+        """Read back what `save` wrote."""
+        options = options_of(entry["kind"], entry["options"])
+        predictor = class_of(entry["kind"]).load(folder, labels, options, seed=seed)
+        return cls(entry["kind"], options, predictor, Calibration.from_json(entry["calibration"], labels.names))
 
 
 def train_member(
@@ -129,7 +150,7 @@ def class_of(kind: str) -> type[Trainable]:
     return get_kind(kind)
 
 
-def options_of(kind: str, given: dict[str, Any]) -> Options:
+def options_of(kind: str, given: Mapping[str, Any]) -> Options:
     """Return the validated options of a member's kind; faults come as one line for the config's list.
 
     Raises:

@@ -17,7 +17,10 @@ KINDS = {
     "ensemble": "textclf.models.ensemble:Ensemble",
     "distilled": "textclf.models.distilled:Distilled",
 }
-SERVED = {"onnx": "textclf.models.exported:Exported"}
+SERVED = {
+    "onnx": "textclf.models.exported:Exported",
+    "cascade": "textclf.models.cascade:Cascade",
+}
 """Kinds that are made from others and learn nothing themselves."""
 
 
