@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from textclf.cli import tables
 from textclf.errors import ConfigError
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config, such as configs/minilm.yaml.")]
@@ -27,6 +26,7 @@ def train(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The model's folder [default: from CONFIG].")] = None,
 ) -> None:
     """Train the model a config describes and save it with its thresholds and calibration."""
+    from textclf.cli import tables
     from textclf.config import load_config
     from textclf.train import train as run
 
@@ -89,6 +89,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled articles it has not seen, with intervals over articles."""
     from textclf.bundle import load_bundle
+    from textclf.cli import tables
     from textclf.cli.evaluate_guards import open_guarded
     from textclf.cli.slices_table import measure_and_show
     from textclf.evaluate import check_comparable, evaluate_against
@@ -186,11 +187,15 @@ def predict(
     chosen = check_unit(unit)
     labeller = load_bundle(model)
     if pretty:
+        from textclf.cli import tables
+
         units = split_units(stream_passages(inputs), unit=chosen, language=language)
         tables.show_labelled(labeller.label_stream(units), labeller)
         return
     summary = predict_files(labeller, inputs, out=out, unit=chosen, language=language)
-    tables.show_summary(summary, out)
+    counts = ", ".join(f"{name} {count}" for name, count in summary.per_label.items())
+    where = f", written to {out}" if out else ""
+    typer.echo(f"{summary.paragraphs} {summary.unit}s of {summary.articles} articles{where}: {counts}", err=True)
 
 
 def read_together(files: list[Path], labels: Any) -> list[Any]:
