@@ -120,6 +120,12 @@ def test_a_text_without_a_known_n_gram_has_the_intercepts_alone() -> None:
     np.testing.assert_array_equal(model._scorer(["", "\x01", "ǂ"]), [model.intercepts] * 3)
 
 
+def test_a_text_may_say_one_thing_more_often_than_counts_are_tabled() -> None:
+    model = fitted(TfidfOptions(min_df=1), 3)
+    texts = ["shells fell " * (ngrams.TABLED + 1), "w" * 3 * ngrams.TABLED, "x " * ngrams.TABLED]
+    np.testing.assert_allclose(by_numpy(model, texts), by_scikit_learn(model, texts), atol=1e-12, rtol=0)
+
+
 def test_a_row_is_the_same_to_the_last_bit_beside_any_others() -> None:
     model = fitted(TfidfOptions(min_df=1), 3)
     together = model.predict_proba(TRAINING)

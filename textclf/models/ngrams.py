@@ -19,6 +19,7 @@ import numpy as np
 Sort = Literal["words", "characters"]
 
 REMEMBERED = 32_768  # words whose n-grams are kept; then remembering begins again
+TABLED = 4_096  # counts whose frequency is looked up
 LONGEST = 64  # characters of a word that is remembered; longer ones are rare, or no words
 
 _find_tokens = re.compile(r"(?u)\b\w\w+\b").findall
@@ -61,6 +62,7 @@ class NgramScorer:
         self.intercepts, self.lowercase = intercepts, lowercase
         self._weights = np.ascontiguousarray((coefficients * idf).T)  # (d, k)
         self._squares = idf * idf
+        self._frequencies = _frequencies(TABLED)
         self._words: dict[str, int] = {}
         self._word_lengths = (1, 1)
         self._pieces = _PiecesOfWords({}, (1, 1))
@@ -76,20 +78,21 @@ class NgramScorer:
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return float64 (n, k): the logits of n texts. What stands beside a text in the list changes nothing."""
         logits = np.empty((len(texts), len(self.intercepts)))
-        counts = np.zeros(len(self._weights))
+        counts = np.zeros(len(self._weights), dtype=np.int64)
         for row, text in enumerate(texts):
             text = normalized(text, lowercase=self.lowercase)
-            words = np.array(list(self._columns_of_words(_find_tokens(text))), dtype=np.intp)
+            words = np.array(self._columns_of_words(_find_tokens(text)), dtype=np.intp)
             pieces = np.frombuffer(b"".join(map(self._pieces.__getitem__, text.split())), dtype=np.intp)
             logits[row] = self._logits_of(np.concatenate((words, pieces)), len(words), counts)
         return logits
 
-    def _columns_of_words(self, tokens: list[str]) -> Iterator[int]:
-        """Yield the column of every n-gram of words that is a feature, as often as it stands there."""
+    def _columns_of_words(self, tokens: list[str]) -> list[int]:
+        """Return the column of every n-gram of words that is a feature, as often as it stands there."""
         shortest, longest = self._word_lengths
-        for n in range(shortest, longest + 1):
-            runs = tokens if n == 1 else map(" ".join, zip(*(tokens[start:] for start in range(n)), strict=False))
-            yield from (column for column in map(self._words.get, runs) if column is not None)
+        runs = list(tokens) if shortest == 1 else []
+        for n in range(max(2, shortest), min(longest, len(tokens)) + 1):
+            runs += map(" ".join, zip(*(tokens[start:] for start in range(n)), strict=False))
+        return [column for column in map(self._words.get, runs) if column is not None]
 
     def _logits_of(self, columns: np.ndarray, n_words: int, counts: np.ndarray) -> np.ndarray:
         """Return float64 (k,).
@@ -97,14 +100,14 @@ class NgramScorer:
         Args:
             columns: One entry an occurrence: those of words, then those of pieces.
             n_words: How many are of words.
-            counts: float64 (d,) of zeros, to count in; it is left so.
+            counts: int64 (d,) of zeros, to count in; it is left so.
         """
-        np.add.at(counts, columns, 1.0)
+        np.add.at(counts, columns, 1)
         count = counts.take(columns)
-        counts[columns] = 0.0
-        frequency = 1.0 + np.log(count)
-        share = frequency / count
-        weights, squares = self._weights.take(columns, axis=0), self._squares.take(columns) * frequency * share
+        counts[columns] = 0
+        known = self._frequencies if len(columns) < TABLED else _frequencies(len(columns) + 1)
+        share, square = known[0].take(count), known[1].take(count)
+        weights, squares = self._weights.take(columns, axis=0), self._squares.take(columns) * square
         logits = self.intercepts
         for part in (slice(n_words), slice(n_words, None)):
             if length := float(squares[part].sum()):
@@ -130,6 +133,13 @@ class _PiecesOfWords(dict[str, bytes]):
                 self.clear()
             self[word] = held
         return held
+
+
+def _frequencies(n: int) -> np.ndarray:
+    """Return float64 (2, n) of the counts below n: the frequency's share in each occurrence, and its square's."""
+    counts = np.maximum(np.arange(n), 1)
+    frequency = 1.0 + np.log(counts)
+    return np.stack((frequency / counts, frequency * frequency / counts))
 
 
 def pieces_of(word: str, lengths: tuple[int, int]) -> Iterator[str]:
