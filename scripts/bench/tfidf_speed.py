@@ -25,7 +25,7 @@ from textclf.bundle import load_bundle
 from textclf.calibration import sigmoid
 from textclf.config import load_config
 from textclf.labeller import Labeller
-from textclf.models.ngrams import NgramScorer
+from textclf.models.ngram_scorer import NgramScorer
 from textclf.models.tfidf import Tfidf
 from textclf.train import train
 

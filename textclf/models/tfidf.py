@@ -1,7 +1,7 @@
 """The baseline: word and character n-grams, TF-IDF, and one-vs-rest logistic regression.
 
 Stored as vocabularies in JSON and numbers in safetensors. scikit-learn learns them; to predict, numpy alone is needed
-(`ngrams`). A real scikit-learn pipeline that gives the same is there for who asks (`Tfidf.pipeline`).
+(`ngram_scorer`). A real scikit-learn pipeline that gives the same is there for who asks (`Tfidf.pipeline`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
 from textclf.models.interface import Kind, Options, Validation, warn_of_contexts
 from textclf.models.linear import assemble, fit_one_vs_rest, make_binary
-from textclf.models.ngrams import Ngrams, NgramScorer, Sort
+from textclf.models.ngram_scorer import Ngrams, NgramScorer, Sort
 
 
 class TfidfOptions(Options):

@@ -18,8 +18,8 @@ from tests.conftest import make_articles
 from tests.props import quick
 from textclf.errors import ModelError
 from textclf.labels import LabelSet
-from textclf.models import ngrams
-from textclf.models.ngrams import normalized, pieces_of
+from textclf.models import ngram_scorer
+from textclf.models.ngram_scorer import normalized, pieces_of
 from textclf.models.tfidf import Tfidf, TfidfOptions
 from textclf.records import Examples
 
@@ -122,7 +122,7 @@ def test_a_text_without_a_known_n_gram_has_the_intercepts_alone() -> None:
 
 def test_a_text_may_say_one_thing_more_often_than_counts_are_tabled() -> None:
     model = fitted(TfidfOptions(min_df=1), 3)
-    texts = ["shells fell " * (ngrams.TABLED + 1), "w" * 3 * ngrams.TABLED, "x " * ngrams.TABLED]
+    texts = ["shells fell " * (ngram_scorer.TABLED + 1), "w" * 3 * ngram_scorer.TABLED, "x " * ngram_scorer.TABLED]
     np.testing.assert_allclose(by_numpy(model, texts), by_scikit_learn(model, texts), atol=1e-12, rtol=0)
 
 
@@ -139,13 +139,13 @@ def test_words_are_forgotten_when_there_are_too_many_and_long_ones_at_once(monke
     assert "w" * 200 not in remembered
     assert "shells" in remembered
     remembered.clear()
-    monkeypatch.setattr(ngrams, "REMEMBERED", 3)
+    monkeypatch.setattr(ngram_scorer, "REMEMBERED", 3)
     np.testing.assert_array_equal(model.predict_proba(TRAINING), expected)
     assert 0 < len(remembered) <= 3
 
 
 def test_threads_may_share_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngrams, "REMEMBERED", 3)
+    monkeypatch.setattr(ngram_scorer, "REMEMBERED", 3)
     model = copy.deepcopy(fitted(TfidfOptions(min_df=1), 3))
     expected, found = model.predict_proba(TRAINING), []
     threads = [threading.Thread(target=lambda: found.append(model.predict_proba(TRAINING))) for _ in range(4)]
