@@ -62,6 +62,7 @@ class NgramScorer:
         self.intercepts, self.lowercase = intercepts, lowercase
         self._weights = np.ascontiguousarray((coefficients * idf).T)  # (d, k)
         self._squares = idf * idf
+        self._counters: list[np.ndarray] = []
         self._frequencies = _frequencies(TABLED)
         self._words: dict[str, int] = {}
         self._word_lengths = (1, 1)
@@ -78,13 +79,21 @@ class NgramScorer:
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return float64 (n, k): the logits of n texts. What stands beside a text in the list changes nothing."""
         logits = np.empty((len(texts), len(self.intercepts)))
-        counts = np.zeros(len(self._weights), dtype=np.int64)
+        counts = self._take_counter()
         for row, text in enumerate(texts):
             text = normalized(text, lowercase=self.lowercase)
             words = np.array(self._columns_of_words(_find_tokens(text)), dtype=np.intp)
             pieces = np.frombuffer(b"".join(map(self._pieces.__getitem__, text.split())), dtype=np.intp)
             logits[row] = self._logits_of(np.concatenate((words, pieces)), len(words), counts)
+        self._counters.append(counts)
         return logits
+
+    def _take_counter(self) -> np.ndarray:
+        """Return int64 (d,) of zeros: one that an earlier call gave back, if no other thread has it."""
+        try:
+            return self._counters.pop()
+        except IndexError:
+            return np.zeros(len(self._weights), dtype=np.int64)
 
     def _columns_of_words(self, tokens: list[str]) -> list[int]:
         """Return the column of every n-gram of words that is a feature, as often as it stands there."""
