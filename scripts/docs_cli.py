@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from textclf.cli import app
+from textclf.cli import make_app
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 
@@ -44,7 +44,7 @@ def page() -> str:
         "standard output). 2: the command line itself is wrong. 130: interrupted.",
         "",
     ]
-    return "\n".join([*head, *describe(get_command(app), "textclf"), *tail])
+    return "\n".join([*head, *describe(get_command(make_app()), "textclf"), *tail])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import make_articles
 from tests.models import TINY_OPTIONS, make_encoder
-from textclf.cli import app
+from textclf.cli import make_app
 from textclf.config import Config, load_config
 from textclf.errors import ConfigError, MissingExtraError
 from textclf.records import Article
@@ -71,4 +71,4 @@ def test_a_training_asked_to_stop_ends_with_its_own_exit_code(tmp_path: Path, mo
     with pytest.raises(SystemExit) as ended:
         main(["train", str(tmp_path / "tiny.yaml")])
     assert ended.value.code == 143
-    assert isinstance(CliRunner().invoke(app, ["train", str(tmp_path / "tiny.yaml")]).exception, StoppedError)
+    assert isinstance(CliRunner().invoke(make_app(), ["train", str(tmp_path / "tiny.yaml")]).exception, StoppedError)

@@ -25,7 +25,6 @@ from textclf.errors import BundleError, ConfigError
 from textclf.files import WriteError, sha256_of, written_aside
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
-from textclf.model_card import write_model_card
 from textclf.models.interface import Options, Trainable
 from textclf.models.registry import get_kind
 from textclf.version import __version__
@@ -75,6 +74,8 @@ def save_bundle(labeller: Labeller, path: str | Path, *, kind: str, card: Mappin
         (folder / "model").mkdir()
         predictor.save(folder / "model")
         (folder / CARD).write_text(as_json(whole), encoding="utf-8")
+        from textclf.model_card import write_model_card  # not needed to load, and it takes in yaml
+
         (folder / README).write_text(write_model_card(whole, name=path.absolute().name), encoding="utf-8")
         write_manifest(folder)
     return replace(labeller, card=whole, path=path)
@@ -120,6 +121,8 @@ def rewrite_card(path: str | Path, card: Mapping[str, Any]) -> bool:
     manifest, edited = read_json(path / MANIFEST), README in edited_files(path)
     with written_aside(path, folder=True) as folder:
         shutil.copytree(path, folder, symlinks=True, copy_function=_link_or_copy, dirs_exist_ok=True)
+        from textclf.model_card import write_model_card
+
         texts = {CARD: as_json(card)} | ({} if edited else {README: write_model_card(card, name=path.name)})
         for name, text in texts.items():
             (folder / name).unlink(missing_ok=True)  # it may be the same file as the old one: never write into it

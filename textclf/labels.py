@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from textclf.errors import ConfigError, DataError, did_you_mean, one_of
-from textclf.yamlfile import read_yaml
 
 SEPARATORS = ";,|"  # these part labels in a flat table, so no name may hold them
 
@@ -60,6 +59,8 @@ class LabelSet:
         Raises:
             ConfigError: When the file is missing, is no YAML, or holds something else.
         """
+        from textclf.yamlfile import read_yaml
+
         content = read_yaml(Path(path), what="the labels file")
         if not isinstance(content, (list, dict)):
             raise ConfigError(

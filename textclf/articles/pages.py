@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -79,6 +77,8 @@ def read_mhtml(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Articl
     Raises:
         DataError: When there is no HTML in it.
     """
+    import email.policy
+
     message = email.message_from_binary_file(file, policy=email.policy.default)
     for part in message.walk():
         if part.get_content_type() == "text/html":

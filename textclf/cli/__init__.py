@@ -2,67 +2,67 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
 import typer
 
-from textclf.cli import (
-    adapt,
-    cascade,
-    compare,
-    data,
-    errors,
-    evaluate,
-    explain,
-    export,
-    learning_curve,
-    leave_out,
-    models,
-    pretrain,
-    pseudo_label,
-    publish,
-    read,
-    thresholds,
-    tune,
-)
 from textclf.errors import TextclfError, TextclfWarning
 from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
 from textclf.version import __version__
 
-app = typer.Typer(
-    name="textclf",
-    help="Label the paragraphs of news articles by event type: read, train, tune, evaluate, predict, explain and more.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # it would swallow the brackets of defaults
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(models.train)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command()(learning_curve.learning_curve)
-app.command()(tune.tune)
-app.command("leave-out")(leave_out.leave_out)
-app.command()(errors.errors)
-app.command()(models.predict)
-app.command()(explain.explain)
-app.command()(adapt.adapt)
-app.command()(export.export)
-app.command()(cascade.cascade)
-app.command()(thresholds.thresholds)
-app.command()(pretrain.pretrain)
-app.command()(pseudo_label.pseudo_label)
-app.command()(publish.inspect)
-app.command()(publish.publish)
-app.command()(read.read)
-app.add_typer(data.app, name="data")
+HELP = "Label the paragraphs of news articles by event type: read, train, tune, evaluate, predict, explain and more."
+
+COMMANDS = {
+    "train": "textclf.cli.models:train",
+    "evaluate": "textclf.cli.evaluate:evaluate",
+    "compare": "textclf.cli.compare:compare",
+    "learning-curve": "textclf.cli.learning_curve:learning_curve",
+    "tune": "textclf.cli.tune:tune",
+    "leave-out": "textclf.cli.leave_out:leave_out",
+    "errors": "textclf.cli.errors:errors",
+    "predict": "textclf.cli.models:predict",
+    "explain": "textclf.cli.explain:explain",
+    "adapt": "textclf.cli.adapt:adapt",
+    "thresholds": "textclf.cli.thresholds:thresholds",
+    "export": "textclf.cli.export:export",
+    "cascade": "textclf.cli.cascade:cascade",
+    "pretrain": "textclf.cli.pretrain:pretrain",
+    "pseudo-label": "textclf.cli.pseudo_label:pseudo_label",
+    "inspect": "textclf.cli.publish:inspect",
+    "publish": "textclf.cli.publish:publish",
+    "read": "textclf.cli.read:read",
+    "data": "textclf.cli.data:app",
+}
+"""Each command's function, or the app of its own commands; its module is imported when it is asked for."""
+
+
+def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return the command with those of its commands that are named, in order; by default with all of them."""
+    app = typer.Typer(
+        name="textclf",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # it would swallow the brackets of defaults
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,7 +71,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
 ) -> None:
@@ -86,8 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     show_progress()
     warnings.showwarning = _show_warning
+    given = sys.argv[1:] if arguments is None else list(arguments)
     with user_errors():
-        app(args=None if arguments is None else list(arguments), prog_name="textclf")
+        app = make_app(given[:1] if given and given[0] in COMMANDS else COMMANDS)
+        app(args=given, prog_name="textclf")
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textclf.cli import tables
 from textclf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ def train(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The model's folder [default: from CONFIG].")] = None,
 ) -> None:
     """Train the model a config describes and save it with its thresholds and calibration."""
+    from textclf.cli import tables
     from textclf.config import load_config
     from textclf.train import train as run
 
@@ -82,11 +82,15 @@ def predict(
         raise typer.BadParameter("give the MODEL and at least one INPUT, or --url and an INPUT", param_hint="INPUT...")
     with _model_or_server(model, url) as labeller:
         if pretty:
+            from textclf.cli import tables
+
             units = split_units(stream_passages(given), unit=chosen, language=language)
             tables.show_labelled(labeller.label_stream(units), labeller)
             return
         summary = predict_files(labeller, given, out=out, unit=chosen, language=language)
-        tables.show_summary(summary, out)
+    counts = ", ".join(f"{name} {count}" for name, count in summary.per_label.items())
+    where = f", written to {out}" if out else ""
+    typer.echo(f"{summary.paragraphs} {summary.unit}s of {summary.articles} articles{where}: {counts}", err=True)
 
 
 @contextmanager

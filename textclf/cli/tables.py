@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich import box
@@ -12,12 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from textclf.evaluate import Difference, Estimate, Evaluation
-from textclf.labeller import Labeller
-from textclf.labels import LabelSet
-from textclf.predict import Summary
-from textclf.records import Article, Examples, LabelledPassage
-from textclf.train import TrainingResult
+from textclf.records import Examples
+
+if TYPE_CHECKING:
+    from textclf.evaluate import Difference, Estimate, Evaluation
+    from textclf.labeller import Labeller
+    from textclf.labels import LabelSet
+    from textclf.records import Article, LabelledPassage
+    from textclf.train import TrainingResult
 
 OVERALL_NAMES = {
     "macro_f1": "macro-F1",
@@ -117,16 +120,6 @@ def show_labelled(passages: Iterable[LabelledPassage], model: Labeller) -> None:
         screen.print()
     if article is None:
         screen.print("there is no paragraph in the input")
-
-
-def show_summary(summary: Summary, out: Path | None) -> None:
-    """Say on stderr what a prediction run did."""
-    counts = ", ".join(f"{name} {count}" for name, count in summary.per_label.items())
-    where = f", written to {out}" if out else ""
-    screen = Console(stderr=True, highlight=False)
-    screen.print(
-        f"{summary.paragraphs} {summary.unit}s of {summary.articles} articles{where}: {counts}", soft_wrap=True
-    )
 
 
 def as_p(p_value: float) -> str:

@@ -7,7 +7,7 @@ from those of its tokens by numpy alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,6 @@ from textclf.errors import ModelError
 from textclf.models.frozen_encoder import FrozenEncoder
 from textclf.models.windows import Frame
 from textclf.records import MAX_CHARACTERS
-
-POOLED_AT_ONCE = 256  # texts, so that the vectors gathered stay in reach
 
 
 def distil(encoder: FrozenEncoder, *, dimensions: int) -> np.ndarray:
@@ -79,15 +77,16 @@ def pool(table: np.ndarray, ids: Sequence[np.ndarray], *, with_max: bool) -> np.
     """
     width = table.shape[1]
     pooled = np.zeros((len(ids), width * (1 + with_max)), dtype=np.float32)
-    for rows in _parts([len(row) for row in ids]):
-        vectors = table[np.concatenate([ids[row] for row in rows])]
-        sizes = np.array([len(ids[row]) for row in rows])
-        starts = np.cumsum(sizes) - sizes
-        mean = np.add.reduceat(vectors, starts, axis=0) / sizes[:, None]
-        length = np.sqrt((mean * mean).sum(axis=1, keepdims=True))
-        pooled[rows, :width] = mean * np.float32(np.sqrt(width)) / np.maximum(length, 1e-6)
-        if with_max:
-            pooled[rows, width:] = np.maximum.reduceat(vectors, starts, axis=0)
+    for row, tokens in enumerate(ids):  # one by one: a text's vectors stay in the processor's cache
+        if len(tokens):
+            vectors = table.take(tokens, axis=0)
+            np.add.reduce(vectors, axis=0, out=pooled[row, :width])
+            if with_max:
+                np.maximum.reduce(vectors, axis=0, out=pooled[row, width:])
+    mean = pooled[:, :width]
+    mean /= np.array([max(1, len(tokens)) for tokens in ids], dtype=np.float32)[:, None]
+    length = np.sqrt((mean * mean).sum(axis=1, keepdims=True))
+    mean *= np.float32(np.sqrt(width)) / np.maximum(length, 1e-6)
     return pooled
 
 
@@ -112,10 +111,3 @@ def parted(table: np.ndarray, ids: np.ndarray, weight: np.ndarray, *, with_max: 
         holders = vectors.argmax(axis=0)
         np.add.at(values, holders, vectors.max(axis=0)[:, None] * weight[:, width:].T)
     return np.asarray(values)
-
-
-def _parts(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the numbers of texts that are not empty, some hundreds at a time."""
-    filled = [row for row, size in enumerate(sizes) if size]
-    for start in range(0, len(filled), POOLED_AT_ONCE):
-        yield filled[start : start + POOLED_AT_ONCE]

@@ -1,25 +1,27 @@
 """The baseline: word and character n-grams, TF-IDF, and one-vs-rest logistic regression.
 
-Stored as vocabularies in JSON and numbers in safetensors, and rebuilt into a real scikit-learn pipeline
-(`Tfidf.pipeline`).
+Stored as vocabularies in JSON and numbers in safetensors. scikit-learn learns them; to predict, numpy alone is needed
+(`ngram_scorer`). A real scikit-learn pipeline that gives the same is there for who asks (`Tfidf.pipeline`).
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from textclf.calibration import sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
 from textclf.models.attributions import share_out
 from textclf.models.interface import Attribution, Kind, Options, Validation, warn_of_contexts
-from textclf.models.linear import assemble, fit_one_vs_rest, make_binary, positive_probabilities
+from textclf.models.linear import assemble, fit_one_vs_rest, make_binary
+from textclf.models.ngram_scorer import Ngrams, NgramScorer, Sort
 from textclf.models.ngrams import placed_ngrams
 
 
@@ -49,7 +51,11 @@ class Tfidf(Kind):
     takes_probabilities: ClassVar[bool] = True
 
     options: TfidfOptions
-    pipeline: Any = None
+    sorts: list[Ngrams]
+    coefficients: np.ndarray  # float64 (k, d)
+    intercepts: np.ndarray
+    _scorer: NgramScorer | None = None
+    _pipeline: Any = None
 
     def fit(
         self,
@@ -67,30 +73,43 @@ class Tfidf(Kind):
         Raises:
             ModelError: When no n-gram is frequent enough to be a feature.
         """
-        from sklearn.pipeline import Pipeline
-
         warn_of_contexts("tfidf", contexts)
         started = time.perf_counter()
-        features = self._features()
+        features = _vectorizers(self.options)
         try:
             matrix = features.fit_transform(texts)
         except ValueError as fault:
             advice = "lower model.options.min_df or give more text"
             raise ModelError(f"tfidf found no words to learn from ({fault}); {advice}") from fault
         classifier = fit_one_vs_rest(matrix, targets, C=self.options.C, max_iter=self.options.max_iter, seed=self.seed)
-        self.pipeline = Pipeline([("features", features), ("classifier", classifier)])
+        vectorizers = [vectorizer for _, vectorizer in features.transformer_list]
+        self._take(
+            [_terms(vectorizer.vocabulary_) for vectorizer in vectorizers],
+            [vectorizer.idf_ for vectorizer in vectorizers],
+            np.concatenate([model.coef_ for model in classifier.estimators_]),
+            np.concatenate([model.intercept_ for model in classifier.estimators_]),
+        )
         self.info = {"features": int(matrix.shape[1]), "seconds": round(time.perf_counter() - started, 3)}
         return self
 
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k) (see `Predictor.predict_proba`); contexts are not read."""
         del contexts
-        if self.pipeline is None:
-            raise ModelError("this tfidf model is not trained; call fit first")
-        if not len(texts):
-            return np.zeros((0, len(self.labels)), dtype=np.float32)
-        matrix = self.pipeline[0].transform(texts)
-        return positive_probabilities(self.pipeline[1], matrix)
+        return np.asarray(sigmoid(self._trained()(texts)), dtype=np.float32)
+
+    @property
+    def pipeline(self) -> Any:
+        """The model as a fitted scikit-learn `Pipeline`, made when it is first asked for.
+
+        Its `predict_proba` gives what this model's does, of one label with a column for its absence before it.
+
+        Raises:
+            ModelError: When the model is not trained.
+        """
+        self._trained()
+        if self._pipeline is None:
+            self._pipeline = _pipeline_of(self)
+        return self._pipeline
 
     def attribute(
         self, text: str, spans: Sequence[tuple[int, int]], *, context: str = "", columns: Sequence[int]
@@ -101,12 +120,8 @@ class Tfidf(Kind):
         by how many of its characters are in each.
         """
         del context, columns
-        if self.pipeline is None:
-            raise ModelError("this tfidf model is not trained; call fit first")
         row = self.pipeline[0].transform([text])
-        estimators = self.pipeline[1].estimators_
-        coefficients = np.concatenate([model.coef_ for model in estimators])
-        intercepts = np.concatenate([model.intercept_ for model in estimators])
+        coefficients, intercepts = self.coefficients, self.intercepts
         values = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
         features, places, shares = self._placed_features(text)
         times = np.bincount(features, weights=shares, minlength=1)
@@ -131,64 +146,98 @@ class Tfidf(Kind):
         """Write `settings.json`, one vocabulary per sort of n-gram, and `weights.safetensors`."""
         from safetensors.numpy import save_file
 
-        tensors: dict[str, np.ndarray] = {}
-        for name, vectorizer in self.pipeline[0].transformer_list:
-            terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
-            path = folder / f"vocabulary_{name}.json"
-            path.write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
-            tensors[f"idf_{name}"] = vectorizer.idf_
-        estimators = self.pipeline[1].estimators_
-        tensors["coefficients"] = np.concatenate([model.coef_ for model in estimators])
-        tensors["intercepts"] = np.concatenate([model.intercept_ for model in estimators])
+        self._trained()
+        tensors = {"coefficients": self.coefficients, "intercepts": self.intercepts}
+        for ngrams in self.sorts:
+            path = folder / f"vocabulary_{ngrams.sort}.json"
+            path.write_text(json.dumps(ngrams.terms, ensure_ascii=False), encoding="utf-8")
+            tensors[f"idf_{ngrams.sort}"] = ngrams.idf
         save_file(tensors, folder / "weights.safetensors")
-        settings = {"vectorizers": [name for name, _ in self.pipeline[0].transformer_list]}
+        settings = {"vectorizers": [ngrams.sort for ngrams in self.sorts]}
         (folder / "settings.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path, labels: LabelSet, options: TfidfOptions, *, seed: int) -> Self:
-        """Rebuild the pipeline from its vocabularies and numbers.
+        """Read back what `save` wrote; scikit-learn is not imported.
 
         Raises:
             BundleError: When the numbers do not fit the vocabularies or the labels.
         """
         from safetensors.numpy import load_file
-        from sklearn.pipeline import Pipeline
 
         model = cls(labels, options, seed=seed)
         tensors = load_file(folder / "weights.safetensors")
-        features = model._features()
-        width = 0
-        for name, vectorizer in features.transformer_list:
-            terms = json.loads((folder / f"vocabulary_{name}.json").read_text(encoding="utf-8"))
-            idf = tensors[f"idf_{name}"]
-            if idf.shape != (len(terms),):
-                raise BundleError(f"{folder}: {len(terms)} terms in vocabulary_{name}.json but idf is {idf.shape}")
-            vectorizer.vocabulary_ = {term: index for index, term in enumerate(terms)}
-            vectorizer.fixed_vocabulary_ = False
-            vectorizer.idf_ = idf
-            width += len(terms)
+        terms, idfs = [], []
+        for sort in _lengths(options):
+            terms.append(json.loads((folder / f"vocabulary_{sort}.json").read_text(encoding="utf-8")))
+            idfs.append(tensors[f"idf_{sort}"])
+            if idfs[-1].shape != (len(terms[-1]),):
+                raise BundleError(
+                    f"{folder}: {len(terms[-1])} terms in vocabulary_{sort}.json but idf is {idfs[-1].shape}"
+                )
+        width = sum(map(len, terms))
         coefficients, intercepts = tensors["coefficients"], tensors["intercepts"]
         if coefficients.shape != (len(labels), width) or intercepts.shape != (len(labels),):
             given = f"{coefficients.shape} and {intercepts.shape}"
             raise BundleError(f"{folder}: weights of shape {given} do not fit {len(labels)} labels x {width} terms")
-        estimators = [make_binary(row, float(b)) for row, b in zip(coefficients, intercepts, strict=True)]
-        model.pipeline = Pipeline([("features", features), ("classifier", assemble(estimators))])
+        model._take(terms, idfs, coefficients, intercepts)
         return model
 
-    def _features(self) -> Any:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.pipeline import FeatureUnion
+    def _take(
+        self, terms: list[list[str]], idfs: list[np.ndarray], coefficients: np.ndarray, intercepts: np.ndarray
+    ) -> None:
+        """Be what these numbers say: terms and their idf for each sort of n-gram, and the regressions."""
+        lengths = _lengths(self.options).items()
+        self.sorts = [Ngrams(*sort, t, idf) for sort, t, idf in zip(lengths, terms, idfs, strict=True)]
+        self.coefficients, self.intercepts = coefficients, intercepts
+        self._scorer = NgramScorer(self.sorts, coefficients, intercepts, lowercase=self.options.lowercase)
+        self._pipeline = None
 
-        shared = {
-            "sublinear_tf": True,
-            "strip_accents": "unicode",
-            "lowercase": self.options.lowercase,
-            "min_df": self.options.min_df,
-            "max_features": self.options.max_features,
-        }
-        words = TfidfVectorizer(ngram_range=self.options.word_ngrams, **shared)
-        parts = [("words", words)]
-        if self.options.char_ngrams:
-            characters = TfidfVectorizer(analyzer="char_wb", ngram_range=self.options.char_ngrams, **shared)
-            parts.append(("characters", characters))
-        return FeatureUnion(parts)
+    def _trained(self) -> NgramScorer:
+        if self._scorer is None:
+            raise ModelError("this tfidf model is not trained; call fit first")
+        return self._scorer
+
+
+def _lengths(options: TfidfOptions) -> dict[Sort, tuple[int, int]]:
+    """Return the shortest and longest n-gram of each sort that is used, in the order of their columns."""
+    found: dict[Sort, tuple[int, int]] = {"words": options.word_ngrams}
+    if options.char_ngrams:
+        found["characters"] = options.char_ngrams
+    return found
+
+
+def _vectorizers(options: TfidfOptions) -> Any:
+    """Return scikit-learn's vectorizers, one per sort of n-gram, as a `FeatureUnion` that is not fitted."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import FeatureUnion
+
+    shared = {
+        "sublinear_tf": True,
+        "strip_accents": "unicode",
+        "lowercase": options.lowercase,
+        "min_df": options.min_df,
+        "max_features": options.max_features,
+    }
+    analyzers = {"words": "word", "characters": "char_wb"}
+    lengths = _lengths(options).items()
+    return FeatureUnion([(s, TfidfVectorizer(analyzer=analyzers[s], ngram_range=n, **shared)) for s, n in lengths])
+
+
+def _pipeline_of(model: Tfidf) -> Any:
+    """Return a trained model as a fitted scikit-learn `Pipeline`."""
+    from sklearn.pipeline import Pipeline
+
+    features = _vectorizers(model.options)
+    for ngrams, (_, vectorizer) in zip(model.sorts, features.transformer_list, strict=True):
+        vectorizer.vocabulary_ = {term: column for column, term in enumerate(ngrams.terms)}
+        vectorizer.fixed_vocabulary_ = False
+        vectorizer.idf_ = ngrams.idf
+    rows = zip(model.coefficients, model.intercepts, strict=True)
+    classifier = assemble([make_binary(row, float(intercept)) for row, intercept in rows])
+    return Pipeline([("features", features), ("classifier", classifier)])
+
+
+def _terms(vocabulary: Mapping[str, int]) -> list[str]:
+    """Return the terms of a vocabulary in the order of their columns."""
+    return sorted(vocabulary, key=vocabulary.__getitem__)
