@@ -20,7 +20,7 @@ FLOORS = [
         "adapt adapt_target adjudication agreement classifier compare comparison evaluate explain export gold leakage "
         "learning_curve leave_out predict pretrain pseudo_label refit report robustness scoring slices study train "
         "tune unlabelled",
-        "cli",
+        "cli server",
     )
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

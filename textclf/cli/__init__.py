@@ -24,6 +24,7 @@ from textclf.cli import (
     pretrain,
     pseudo_label,
     read,
+    serve,
     thresholds,
     tune,
 )
@@ -55,6 +56,7 @@ app.command()(thresholds.thresholds)
 app.command()(pretrain.pretrain)
 app.command()(pseudo_label.pseudo_label)
 app.command()(read.read)
+app.command()(serve.serve)
 app.add_typer(data.app, name="data")
 
 
