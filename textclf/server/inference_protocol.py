@@ -109,15 +109,10 @@ def texts_of(body: InferRequest) -> list[str]:
     rows = [row[0] if isinstance(row, list) and len(row) == 1 else row for row in tensor.data]
     if tensor.shape[0] != len(rows):
         raise invalid((f"{at}.data", f"{len(rows)} texts for the shape {tensor.shape}"))
-    faults = [(f"{at}.data[{n}]", "expected a text") for n, row in enumerate(rows) if not is_text(row)]
+    faults = [(f"{at}.data[{n}]", "expected a text") for n, row in enumerate(rows) if not isinstance(row, str)]
     if faults:
         raise invalid(*faults)
-    return rows
-
-
-def is_text(value: Any) -> bool:
-    """Tell whether a value is a text without half characters."""
-    return isinstance(value, str) and mended(value) == value
+    return [mended(row) for row in rows]
 
 
 def _named(state: ServerState, name: str) -> Served:

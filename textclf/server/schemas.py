@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from textclf.server.refusals import mended
 
 EXAMPLE = "Shells fell on the market quarter for a third day."
 PAGE = "Envoys return to the port city\n\nShells fell on the market quarter for a third day, doctors said.\n"
+
+
+Text = Annotated[str, AfterValidator(mended)]
+"""A text from outside: half characters, which no answer can hold, are read as question marks."""
 
 
 class Body(BaseModel):
@@ -19,8 +25,8 @@ class Body(BaseModel):
 class PredictRequest(Body):
     """Texts, or one article; exactly one of the two."""
 
-    texts: list[str] | None = Field(None, description="Paragraphs, each labelled by itself.")
-    article: str | None = Field(
+    texts: list[Text] | None = Field(None, description="Paragraphs, each labelled by itself.")
+    article: Text | None = Field(
         None, description="A page as text or HTML. Its paragraphs are found, and menus, captions and the like left out."
     )
 
@@ -105,7 +111,7 @@ class HubParameters(BaseModel):
 class HubRequest(BaseModel):
     """As Hugging Face's text-classification task takes it."""
 
-    inputs: str | list[str] = Field(examples=[EXAMPLE])
+    inputs: Text | list[Text] = Field(examples=[EXAMPLE])
     parameters: HubParameters = HubParameters()
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": [EXAMPLE]}]})
@@ -114,7 +120,7 @@ class HubRequest(BaseModel):
 class TeiRequest(BaseModel):
     """As Text Embeddings Inference takes it."""
 
-    inputs: str | list[str] | list[list[str]] = Field(
+    inputs: Text | list[Text] | list[list[Text]] = Field(
         description="A text, or a batch in which each text stands in a list of its own."
     )
     raw_scores: bool = Field(False, description="Give log-odds in place of probabilities.")
@@ -142,7 +148,7 @@ class WantedOutput(BaseModel):
 class InferRequest(BaseModel):
     """As the Open Inference Protocol (version 2) takes it: one input `text` of BYTES."""
 
-    id: str | None = None
+    id: Text | None = None
     inputs: list[Tensor]
     outputs: list[WantedOutput] | None = Field(None, description="By default all: scores and labels.")
     parameters: dict[str, Any] = {}
