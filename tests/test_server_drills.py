@@ -29,8 +29,10 @@ from tests.props import quick
 from tests.server import Counting, asking, counting, guarded, listening, records, serving
 from tests.test_bundle import train_tiny
 from textclf.cli import main
+from textclf.errors import DataError
 from textclf.export import export
 from textclf.server.batching import LEAST_COST, Batcher, QueueFullError, TooLateError, WorkError
+from textclf.server.reading_process import ReadingError, ReadingProcess
 
 
 class Memory:
@@ -268,6 +270,35 @@ def test_a_model_that_fails_is_told_and_the_server_goes_on() -> None:
     assert (failed.status_code, failed.json()["error"]) == (500, "the model failed on this request")
     assert json.loads(lines.text.splitlines()[-1])["error"] == "the model failed on this request"
     assert after.status_code == 200
+
+
+def test_a_page_that_is_made_to_take_long_stops_nobody() -> None:
+    with serving(counting()[1], read_s=0.01) as ask, ThreadPoolExecutor() as pool:
+        reading = pool.submit(ask, "POST", "/v1/predict", json={"article": '<p a="' * 20_000})
+        assert ask("POST", "/v1/predict", json={"texts": ["a"]}).status_code == 200
+        assert reading.result().json()["faults"][0]["message"].startswith("it took more than 0.01 s to read")
+        assert ask("GET", "/readyz").status_code == 200
+
+
+def test_a_reader_that_breaks_down_is_begun_again() -> None:
+    async def scenario() -> None:
+        reading = ReadingProcess(most_s=60)
+        process = await reading.start()
+        process.kill()
+        with pytest.raises(ReadingError, match="broke down"):
+            await reading.read("One.")
+        article = await reading.read(
+            "One sentence of an article stands here.\n\nAnother — \U0001f642 — stands below it."
+        )
+        assert [(p.text, p.start) for p in article.paragraphs] == [
+            ("One sentence of an article stands here.", 0),
+            ("Another — \U0001f642 — stands below it.", 41),
+        ]
+        with pytest.raises(DataError, match="no text"):
+            await reading.read(" ")
+        await reading.stop()
+
+    asyncio.run(scenario())
 
 
 def raw(port: int, head: str, body: bytes = b"") -> socket.socket:

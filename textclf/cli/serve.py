@@ -35,6 +35,7 @@ def serve(
     max_explained: Annotated[int, typer.Option(metavar="N", min=1, help="Texts explained at a time.")] = 64,
     max_nesting: Annotated[int, typer.Option(metavar="N", min=1, help="How deep a JSON body may nest.")] = 16,
     timeout_s: Annotated[float, typer.Option(metavar="S", help="For a request, from first byte to answer.")] = 30.0,
+    read_s: Annotated[float, typer.Option(metavar="S", help="For an article's page to be read.")] = 10.0,
     drain_s: Annotated[
         float, typer.Option(metavar="S", min=0, help="From SIGTERM, when /readyz turns 503, to the closed port.")
     ] = 2.0,
@@ -61,6 +62,7 @@ def serve(
         max_explained=max_explained,
         max_nesting=max_nesting,
         timeout_s=timeout_s,
+        read_s=read_s,
         drain_s=drain_s,
         tokens=read_tokens(token_file),
         log_json=log_json,

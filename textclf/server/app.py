@@ -19,6 +19,7 @@ from textclf.server.batching import Batcher, TooLateError, WorkError
 from textclf.server.guard import Guard
 from textclf.server.logs import Log
 from textclf.server.measures import Measures
+from textclf.server.reading_process import ReadingProcess
 from textclf.server.refusals import RefusalError, invalid, place
 from textclf.server.served import Served, Shelf
 from textclf.server.settings import ServerSettings
@@ -46,14 +47,15 @@ def make_app(path: Path, served: Served, settings: ServerSettings, *, log: Log |
         meter=measures,
     )
     measures.watch(queue_texts=lambda: batcher.waiting_texts, queue_characters=lambda: batcher.waiting_cost)
-    state = ServerState(settings, shelf, batcher, measures, log)
+    reading = ReadingProcess(most_s=settings.read_s)
+    state = ServerState(settings, shelf, batcher, measures, log, reading)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         batcher.start()
         yield
         await batcher.stop()
-        state.readers.shutdown(wait=False, cancel_futures=True)
+        await state.reading.stop()
 
     bearer = [Depends(HTTPBearer(auto_error=False))] if settings.tokens else []
     app = FastAPI(

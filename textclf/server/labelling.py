@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from textclf.articles import read_page
 from textclf.errors import DataError
 from textclf.records import Article, Passage
 from textclf.server.batching import Job
 from textclf.server.guard import Notes
+from textclf.server.reading_process import ReadingError
 from textclf.server.refusals import RefusalError, invalid
 from textclf.server.schemas import PredictRequest
 from textclf.server.served import Served
 from textclf.server.settings import ServerSettings
-from textclf.server.state import ServerState
+from textclf.server.state import ServerState, too_late
 
 
 @dataclass(frozen=True)
@@ -87,24 +88,20 @@ def check_limits(passages: Sequence[Passage], settings: ServerSettings, *, at: s
 
 
 async def read_request(body: PredictRequest, state: ServerState, notes: Notes) -> Reading:
-    """Return what a request gives to label; an article's page is read beside the event loop.
+    """Return what a request gives to label; an article's page is read in a process of its own.
 
     Raises:
         RefusalError: When there is nothing in the article, or more than is allowed.
     """
     if body.texts is not None:
         return Reading(passages_of_texts(body.texts, state.settings))
-    page = body.article or ""
-
-    def read() -> Article | DataError:
-        try:
-            return read_page(page)
-        except DataError as fault:
-            return fault
-
-    article = await state.read(read, deadline=notes.deadline)
-    if isinstance(article, DataError):
-        raise invalid(("body.article", str(article)))
+    try:
+        async with asyncio.timeout_at(notes.deadline):
+            article = await state.reading.read(body.article or "")
+    except (DataError, ReadingError) as fault:
+        raise invalid(("body.article", str(fault))) from fault
+    except TimeoutError as fault:
+        raise too_late(state.settings) from fault
     passages = tuple(article.passages())
     check_limits(passages, state.settings, at="body.article.paragraphs")
     return Reading(passages, article)

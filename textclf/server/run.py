@@ -76,6 +76,7 @@ async def _run(server: Any, listener: socket.socket, state: ServerState, log: Lo
     server.handle_exit = leave  # uvicorn installs it for SIGTERM and SIGINT
     if hasattr(signal, "SIGHUP"):
         loop.add_signal_handler(signal.SIGHUP, reload)
+    await state.reading.start()  # so that the first article waits less
     await server.serve(sockets=[listener])
 
 

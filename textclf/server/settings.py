@@ -27,6 +27,7 @@ class ServerSettings:
         max_explained: Texts of a request that asks for explanations.
         max_nesting: How deep brackets of a JSON body may nest.
         timeout_s: Seconds from a request's first byte to its answer; past it it is answered 408.
+        read_s: Seconds in which an article's page must be read; past it it is answered 422.
         drain_s: Seconds between SIGTERM and the closing of the port, for a proxy to read `/readyz`.
         tokens: Those that are let in; none lets everybody in.
         log_json: Log one JSON object a line.
@@ -44,6 +45,7 @@ class ServerSettings:
     max_explained: int = 64
     max_nesting: int = 16
     timeout_s: float = 30.0
+    read_s: float = 10.0
     drain_s: float = 2.0
     tokens: tuple[str, ...] = field(default=(), repr=False)
     log_json: bool = False
@@ -62,8 +64,11 @@ class ServerSettings:
             for name, bound in {**least, "max_wait_ms": 0, "drain_s": 0}.items()
             if not getattr(self, name) >= bound
         ]
-        if not self.timeout_s > 0:
-            faults.append(f"timeout_s must be above 0, not {self.timeout_s}")
+        faults += [
+            f"{name} must be above 0, not {getattr(self, name)}"
+            for name in ("timeout_s", "read_s")
+            if not getattr(self, name) > 0
+        ]
         if self.max_characters > MAX_CHARACTERS:
             faults.append(f"max_characters must be at most {MAX_CHARACTERS}, which is what models read of a text")
         if faults:

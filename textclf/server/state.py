@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
@@ -14,11 +12,10 @@ from textclf.server.batching import Batcher, Job, QueueFullError, Work
 from textclf.server.guard import Notes
 from textclf.server.logs import Log
 from textclf.server.measures import Measures
+from textclf.server.reading_process import ReadingProcess
 from textclf.server.refusals import RefusalError
 from textclf.server.served import Shelf
 from textclf.server.settings import ServerSettings
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -31,8 +28,8 @@ class ServerState:
         batcher: The queue before it.
         measures: What is counted.
         log: Where things are told.
+        reading: Reads pages.
         draining: Whether the server is on its way out, so that it is no longer ready.
-        readers: Reads pages, beside the model.
     """
 
     settings: ServerSettings
@@ -40,20 +37,8 @@ class ServerState:
     batcher: Batcher
     measures: Measures
     log: Log
+    reading: ReadingProcess
     draining: bool = False
-    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "textclf-reader"))
-
-    async def read(self, work: Callable[[], T], *, deadline: float) -> T:
-        """Run a piece of reading beside the event loop.
-
-        Raises:
-            RefusalError: When it is not done in time.
-        """
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await asyncio.get_running_loop().run_in_executor(self.readers, work)
-        except TimeoutError as fault:
-            raise too_late(self.settings) from fault
 
     def submit(
         self, work: Work, items: Sequence[Any], lengths: Sequence[int], *, deadline: float, alone: bool = False
