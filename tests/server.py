@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -90,6 +91,13 @@ def listening(guard: Guard) -> Iterator[int]:
     server.should_exit = True
     thread.join(20)
     assert not thread.is_alive()
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Wait for something that another thread does."""
+    latest = time.monotonic() + 60
+    while not happens():
+        assert time.monotonic() < latest, "it did not happen in a minute"
 
 
 def records(log: str) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from tests.conftest import WORDS
 from tests.models import make_encoder
 from tests.props import quick
-from tests.server import Counting, asking, counting, guarded, listening, records, serving
+from tests.server import Counting, asking, counting, guarded, listening, records, serving, until
 from tests.test_bundle import train_tiny
 from textclf.cli import main
 from textclf.errors import DataError
@@ -224,8 +224,7 @@ def test_a_full_queue_and_too_many_requests_are_answered_429() -> None:
         first = pool.submit(ask, "POST", "/v1/predict", json={"texts": ["a" * 90]})
         assert predictor.began.wait(20)
         second = pool.submit(ask, "POST", "/v1/predict", json={"texts": ["b" * 90]})
-        while "textclf_queue_texts 1.0" not in ask("GET", "/metrics").text:
-            continue
+        until(lambda: "textclf_queue_texts 1.0" in ask("GET", "/metrics").text)
         third = ask("POST", "/v1/predict", json={"texts": ["c"]})
         assert ask("GET", "/readyz").status_code == 200
         predictor.go.set()
@@ -243,8 +242,7 @@ def test_a_queue_without_room_says_when_to_come_back() -> None:
         first = pool.submit(ask, "POST", "/v1/predict", json={"texts": ["a" * 90]})
         assert predictor.began.wait(20)
         second = pool.submit(ask, "POST", "/v1/predict", json={"texts": ["b" * 90]})
-        while "textclf_queue_characters 90.0" not in ask("GET", "/metrics").text:
-            continue
+        until(lambda: "textclf_queue_characters 90.0" in ask("GET", "/metrics").text)
         refused = ask("POST", "/v1/predict", json={"texts": ["c"]})
         predictor.go.set()
         assert (first.result().status_code, second.result().status_code) == (200, 200)
@@ -313,10 +311,12 @@ HEAD = "POST /v1/predict HTTP/1.1\nHost: test\nContent-Type: application/json\nC
 
 def logged(log: io.StringIO, request_id: str) -> dict[str, Any]:
     """Wait for a request's line in the log."""
-    while True:
-        for record in records(log.getvalue()):
-            if record["kind"] == "request" and record["request_id"] == request_id:
-                return record
+
+    def found() -> list[dict[str, Any]]:
+        return [r for r in records(log.getvalue()) if r["kind"] == "request" and r["request_id"] == request_id]
+
+    until(lambda: bool(found()))
+    return found()[0]
 
 
 def test_clients_that_go_away_leave_nothing_behind() -> None:
@@ -333,8 +333,7 @@ def test_clients_that_go_away_leave_nothing_behind() -> None:
         working = raw(port, HEAD.format(18, "works"), b'{"texts": ["one"]}')
         assert predictor.began.wait(20)
         waiting = raw(port, HEAD.format(18, "waits"), b'{"texts": ["two"]}')
-        while "textclf_queue_texts 1.0" not in c.get("/metrics").text:
-            continue
+        until(lambda: "textclf_queue_texts 1.0" in c.get("/metrics").text)
         waiting.close()
         assert logged(log, "waits")["status"] == 499
         assert "textclf_queue_texts 0.0" in c.get("/metrics").text
@@ -343,6 +342,18 @@ def test_clients_that_go_away_leave_nothing_behind() -> None:
         working.close()
         assert predictor.batches == [["one"]]
         assert c.post("/v1/predict", json={"texts": ["three"]}).status_code == 200
+
+
+def test_a_client_that_does_not_read_is_dropped() -> None:
+    log = io.StringIO()
+    guard = guarded(counting()[1], log=log, timeout_s=0.05)
+    scope = {"type": "http", "method": "GET", "path": "/healthz", "headers": [], "query_string": b""}
+
+    async def never(message: Any = None) -> Any:
+        await asyncio.Event().wait()
+
+    asyncio.run(guard(scope, never, never))
+    assert [(r["kind"], r["status"]) for r in records(log.getvalue())] == [("request", 499)]
 
 
 def test_a_body_that_does_not_come_is_answered_408() -> None:
@@ -379,7 +390,7 @@ class Outing:
     log: list[dict[str, Any]]
     answered: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    readiness: list[int] = field(default_factory=list)
+    readiness: int = 0
 
 
 @pytest.fixture(scope="module")
@@ -389,54 +400,56 @@ def outing(tmp_path_factory: pytest.TempPathFactory) -> Outing:
     trained = train_tiny(tmp_path_factory.mktemp("frozen"), "frozen_encoder", encoder=encoder)
     exported = export(trained, tmp_path_factory.mktemp("exported") / "m").path
     command = [sys.executable, "-c", PROGRAM, "serve", str(exported), "--port", "0", "--drain-s", "0.5", "--log-json"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
-    assert server.stderr is not None
-    told = server.stderr.readline()
-    address = re.search(r"http://[\d.:]+", told)
-    assert address, told
-    found = Outing(-1, "", [])
-    lines: list[str] = []
-    reader = threading.Thread(target=lambda: lines.extend(server.stderr or ()))
-    reader.start()
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        told = server.stderr.readline()
+        address = re.search(r"http://[\d.:]+", told)
+        assert address, told
+        found = Outing(-1, "", [])
+        lines: list[str] = []
+        reader = threading.Thread(target=lambda: lines.extend(server.stderr or ()))
+        reader.start()
 
-    def ask(side: int) -> None:
-        texts = [WORDS["fight"], WORDS["talk"]] * 10
-        with httpx.Client(base_url=address[0], timeout=30) as client:
-            for number in range(10_000):
-                name = f"{side}-{number}"
-                try:
-                    answer = client.post("/v1/predict", json={"texts": texts}, headers={"X-Request-ID": name})
-                except httpx.TransportError:
-                    found.refused.append(name)
-                    return
-                assert (answer.status_code, len(answer.json()["paragraphs"])) == (200, 20)
-                found.answered.append(answer.headers["x-request-id"])
+        def ask(side: int) -> None:
+            texts = [WORDS["fight"], WORDS["talk"]] * 10
+            with httpx.Client(base_url=address[0], timeout=30) as client:
+                for number in range(10_000):
+                    name = f"{side}-{number}"
+                    try:
+                        answer = client.post("/v1/predict", json={"texts": texts}, headers={"X-Request-ID": name})
+                    except httpx.TransportError:
+                        found.refused.append(name)
+                        return
+                    assert (answer.status_code, len(answer.json()["paragraphs"])) == (200, 20)
+                    found.answered.append(answer.headers["x-request-id"])
 
-    with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(ask, side) for side in range(4)]
-        with httpx.Client(base_url=address[0]) as probe:
-            found.readiness.append(probe.get("/readyz").status_code)
-            while len(found.answered) < 20:
-                assert not any(future.done() for future in asking)
-            server.send_signal(signal.SIGTERM)
-            while found.readiness[-1] == 200:
-                found.readiness.append(probe.get("/readyz").status_code)
-        for future in asking:
-            future.result()
-    assert server.stdout is not None
-    found.printed, found.code = server.stdout.read(), server.wait(30)
-    reader.join()
-    server.stdout.close()
-    server.stderr.close()
-    found.log = records("".join(lines))
-    return found
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask, side) for side in range(4)]
+            with httpx.Client(base_url=address[0]) as probe:
+                assert probe.get("/readyz").status_code == 200
+                until(lambda: len(found.answered) >= 20 or any(future.done() for future in asking))
+                server.send_signal(signal.SIGTERM)
+                until(lambda: probe.get("/readyz").status_code == 503)
+                found.readiness = 503
+            for future in asking:
+                future.result()
+        assert server.stdout is not None
+        found.printed, found.code = server.stdout.read(), server.wait(30)
+        reader.join()
+        server.stdout.close()
+        server.stderr.close()
+        found.log = records("".join(lines))
+        return found
+    finally:
+        server.kill()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 class TestTheWayOut:
     def test_it_ends_well_and_is_unready_before(self, outing: Outing) -> None:
         assert outing.code == 0
-        assert outing.readiness[-1] == 503
+        assert outing.readiness == 503
 
     def test_no_request_that_was_taken_is_lost_and_none_is_answered_twice(self, outing: Outing) -> None:
         done = [r["request_id"] for r in outing.log if r["kind"] == "request" and r["path"] == "/v1/predict"]

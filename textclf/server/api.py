@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from textclf.errors import BundleError
+from textclf.errors import BundleError, MissingExtraError
 from textclf.server.batching import Job, TooLateError, WorkError
 from textclf.server.guard import Notes
 from textclf.server.labelling import Reading, check_explained, label, read_request
@@ -29,6 +29,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     422: {"model": Refused, "description": "Faults of the body, each with its place."},
     429: {"model": Refused, "description": "Too much is waiting; see the header Retry-After."},
     500: {"model": Refused, "description": "The model failed."},
+    501: {"model": Refused, "description": "What is needed to explain this model is not installed."},
 }
 ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -89,6 +90,8 @@ def as_refusal(fault: RefusalError | TooLateError | WorkError, state: ServerStat
         return fault
     if isinstance(fault, TooLateError):
         return too_late(state.settings)
+    if isinstance(fault.__cause__, MissingExtraError):
+        return RefusalError(501, str(fault.__cause__), reason="extra")
     return RefusalError(500, "the model failed on this request", reason="model")
 
 

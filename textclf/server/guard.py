@@ -44,7 +44,7 @@ GONE = 499  # the status in logs of a client that went away
 
 
 class ClientGoneError(Exception):
-    """The client went away before its body was whole."""
+    """The client went away before its body was whole, or does not read its answer."""
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Guard:
         loop = asyncio.get_running_loop()
         notes = Notes(request_id, loop.time() + self._settings.timeout_s)
         scope["textclf"] = notes
-        answer = Answer(send, request_id)
+        answer = Answer(send, request_id, most_s=self._settings.timeout_s)
         counted = scope["path"] not in PROBES
         self._in_flight += counted
         self._measures.in_flight(counted)
@@ -128,7 +128,7 @@ class Guard:
             work.cancel()
             watch.cancel()
         await asyncio.wait({work, watch})
-        if work.cancelled() and not answer.whole:
+        if answer.stuck or (work.cancelled() and not answer.whole):
             answer.status = GONE
         elif (
             not work.cancelled() and (fault := work.exception()) is not None
@@ -187,19 +187,30 @@ class Answer:
     Attributes:
         status: As sent; 0 before.
         whole: Whether all of it was sent.
+        stuck: Whether the client left off reading it.
     """
 
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send, self._request_id, self.status, self.whole = send, request_id, 0, False
+    def __init__(self, send: Send, request_id: str, *, most_s: float) -> None:
+        self._send, self._request_id, self._most_s = send, request_id, most_s
+        self.status, self.whole, self.stuck = 0, False, False
 
     async def send(self, message: Message) -> None:
-        """Send a part of the answer."""
+        """Send a part of the answer.
+
+        Raises:
+            ClientGoneError: When the client does not take it in time.
+        """
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in {**HEADERS, "X-Request-ID": self._request_id}.items():
                 headers.setdefault(name, value)
-        await self._send(message)
+        try:
+            async with asyncio.timeout(self._most_s):
+                await self._send(message)
+        except TimeoutError as fault:
+            self.stuck = True
+            raise ClientGoneError from fault
         self.whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
 
