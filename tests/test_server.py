@@ -86,6 +86,12 @@ def test_an_explanation_adds_up_to_the_score(ask: Ask) -> None:
     assert told[1]["explanation"]["words"] == []
 
 
+def test_no_more_is_explained_than_is_allowed() -> None:
+    with serving(counting()[1], max_explained=2) as ask:
+        answer = ask("POST", "/v1/predict?explain=true", json={"texts": ["a"] * 3})
+    assert (answer.status_code, answer.json()["faults"][0]["at"]) == (422, "query.explain")
+
+
 def test_lines_stream_with_a_head_and_an_end(ask: Ask) -> None:
     whole = ask("POST", "/v1/predict", json={"article": ARTICLE}).json()
     answer = ask("POST", "/v1/predict", json={"article": ARTICLE}, headers={"Accept": "application/x-ndjson"})

@@ -29,8 +29,9 @@ from tests.props import quick
 from tests.server import Counting, asking, counting, guarded, listening, records, serving, until
 from tests.test_bundle import train_tiny
 from textclf.cli import main
-from textclf.errors import DataError
+from textclf.errors import DataError, MissingExtraError
 from textclf.export import export
+from textclf.labeller import Labeller
 from textclf.server.batching import LEAST_COST, Batcher, QueueFullError, TooLateError, WorkError
 from textclf.server.reading_process import ReadingError, ReadingProcess
 
@@ -297,6 +298,18 @@ def test_a_reader_that_breaks_down_is_begun_again() -> None:
         await reading.stop()
 
     asyncio.run(scenario())
+
+
+def test_an_extra_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, served = counting()
+
+    def explain(*_: Any, **__: Any) -> None:
+        raise MissingExtraError("pip install 'textclf[explain]'")
+
+    monkeypatch.setattr(Labeller, "explain", explain)
+    with serving(served) as ask:
+        answer = ask("POST", "/v1/predict?explain=true", json={"texts": ["a"]})
+    assert (answer.status_code, answer.json()["error"]) == (501, "pip install 'textclf[explain]'")
 
 
 def raw(port: int, head: str, body: bytes = b"") -> socket.socket:

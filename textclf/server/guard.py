@@ -130,10 +130,8 @@ class Guard:
         await asyncio.wait({work, watch})
         if answer.stuck or (work.cancelled() and not answer.whole):
             answer.status = GONE
-        elif (
-            not work.cancelled() and (fault := work.exception()) is not None
-        ):  # which the application has answered with status 500
-            self._log.fault(fault, request_id=notes.request_id)
+        elif not work.cancelled() and (fault := work.exception()) is not None:
+            self._log.fault(fault, request_id=notes.request_id)  # the application has answered it with status 500
 
     def _check_sender(self, scope: Scope, headers: Headers) -> None:
         is_open = scope["path"] in OPEN and scope["method"] in ("GET", "HEAD")
@@ -153,7 +151,7 @@ class Guard:
             headers={"Connection": "close"},
             reason="body",
         )
-        if declared.isdigit() and int(declared[:20]) > most:
+        if declared.isdecimal() and int(declared[:20]) > most:
             raise too_large
         held = bytearray()
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import struct
 import sys
 import warnings
@@ -18,6 +19,7 @@ from textclf.articles import read_page
 from textclf.articles.saved import read_saved, to_json
 from textclf.errors import DataError, TextclfError
 from textclf.records import Article
+from textclf.server.tokens import VARIABLE
 
 LENGTH = struct.Struct(">Q")
 
@@ -62,8 +64,9 @@ class ReadingProcess:
         if self._process is None or self._process.returncode is not None:
             pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
             command = (sys.executable, "-m", __name__)
+            known = {name: value for name, value in os.environ.items() if name != VARIABLE}
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True
+                *command, stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True, env=known
             )
         return self._process
 
