@@ -21,7 +21,7 @@ FLOORS = [
         "errors_found evaluate explain export gold inspection leakage learning_curve leave_out own_articles "
         "predict pretrain pseudo_label publish refit report robustness saved_scores scoring slices speeds study "
         "train tune unlabelled",
-        "cli",
+        "cli server",
     )
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

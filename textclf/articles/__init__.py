@@ -77,14 +77,26 @@ def read_article(source: str | Path) -> Article:
             raise DataError(f"{path} holds {len(found)} articles; read them with read_articles")
         name, article = str(path), _joined(found)
     else:
-        name = "article"
-        if looks_like_html(source):
-            article = read_html_page(source, article_id=name)
-        else:
-            article = _joined(pages.read_long_text(source, article_id=name))
+        name, article = "article", _page_of(source)
     if article is None or not (article.blocks or article.paragraphs):
         raise DataError(f"{name}: there is no text in it; expected an article, as text or HTML")
     warn_if_bare(article, name=name)
+    return article
+
+
+def read_page(text: str) -> Article:
+    """Read one article from a page in memory, as text or HTML, whoever sent it: it is never taken for a path.
+
+    Args:
+        text: The page; offsets are into it.
+
+    Raises:
+        DataError: When there is nothing in it.
+        MissingExtraError: When it is HTML and trafilatura is not installed.
+    """
+    article = _page_of(text)
+    if article is None or not article.blocks:
+        raise DataError("there is no text in the article")
     return article
 
 
@@ -203,6 +215,12 @@ def _articles_of(path: Path, *, article_id: str) -> Iterator[Article]:
     reader = read_saved if ending in SAVED else PAGES[ending] if ending else pages.read_text
     with _open(path) as file:
         yield from reader(file, name=str(path), article_id=article_id)
+
+
+def _page_of(text: str) -> Article | None:
+    if looks_like_html(text):
+        return read_html_page(text, article_id="article")
+    return _joined(pages.read_long_text(text, article_id="article"))
 
 
 def _joined(parts: Iterable[Article]) -> Article | None:

@@ -17,7 +17,7 @@ from textclf.models.checkpoints import StoppedError
 from textclf.progress import show_progress
 from textclf.version import __version__
 
-HELP = "Label the paragraphs of news articles by event type: read, train, tune, evaluate, predict, explain and more."
+HELP = "Label the paragraphs of news articles by event type: read, train, evaluate, predict, explain, serve and more."
 
 COMMANDS = {
     "train": "textclf.cli.models:train",
@@ -37,6 +37,7 @@ COMMANDS = {
     "pseudo-label": "textclf.cli.pseudo_label:pseudo_label",
     "inspect": "textclf.cli.publish:inspect",
     "publish": "textclf.cli.publish:publish",
+    "serve": "textclf.cli.serve:serve",
     "read": "textclf.cli.read:read",
     "data": "textclf.cli.data:app",
 }

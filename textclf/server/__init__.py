@@ -1,0 +1,1 @@
+"""A model behind HTTP: what `textclf serve` runs. It needs the extra `serve`."""

@@ -1,0 +1,107 @@
+"""Running the server: the port, the signals, and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+from textclf.errors import BundleError, ConfigError, import_extra
+from textclf.server.app import make_app
+from textclf.server.logs import Log
+from textclf.server.served import Served
+from textclf.server.settings import ServerSettings
+from textclf.server.state import ServerState
+
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def serve(path: str | Path, *, host: str = "127.0.0.1", port: int = 8000, settings: ServerSettings) -> None:
+    """Serve a model over HTTP until SIGTERM or SIGINT; work that was taken by then is finished.
+
+    Args:
+        path: The model's folder. SIGHUP loads it again.
+        host: The address to listen at.
+        port: The port; 0 takes one that is free and tells which.
+        settings: The limits.
+
+    Raises:
+        BundleError: When the model does not load.
+        ConfigError: When the port cannot be had.
+        MissingExtraError: When the extra `serve` is not installed.
+    """
+    uvicorn = import_extra("uvicorn", extra="serve", purpose="textclf serve")
+    log = Log(as_json=settings.log_json)
+    with open_port(host, port) as listener:
+        served = Served.load(Path(path), name=settings.name)
+        listener.listen(2_048)
+        guard = make_app(Path(path), served, settings, log=log)
+        address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        log.event(f"serving {served.name} at {address}", version=served.version)
+        if host not in LOCAL and not settings.tokens:
+            log.event("anybody who reaches this port is let in; give tokens with --token-file")
+        config = uvicorn.Config(
+            guard,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            ws="none",
+            lifespan="on",
+            timeout_graceful_shutdown=int(settings.timeout_s) + 5,
+        )
+        asyncio.run(_run(uvicorn.Server(config), listener, guard.app.state.server, log))  # type: ignore[attr-defined]
+    log.event("stopped; everything that was taken is answered")
+
+
+async def _run(server: Any, listener: socket.socket, state: ServerState, log: Log) -> None:
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def leave(signum: int, _: Any) -> None:
+        loop.call_soon_threadsafe(begin_to_leave, signum)
+
+    def begin_to_leave(signum: int) -> None:
+        wait = 0.0 if state.draining or signum == signal.SIGINT else state.settings.drain_s
+        state.draining = True
+        log.event(f"{signal.Signals(signum).name}: finishing what was taken", port_closes_in_s=wait)
+        loop.call_later(wait, setattr, server, "should_exit", True)
+
+    def reload() -> None:
+        task = loop.create_task(_reload(state))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    server.handle_exit = leave  # uvicorn installs it for SIGTERM and SIGINT
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, reload)
+    await state.reading.start()  # so that the first article waits less
+    await server.serve(sockets=[listener])
+
+
+async def _reload(state: ServerState) -> None:
+    try:
+        served = await state.shelf.reload()
+    except BundleError as fault:
+        state.log.event("reload refused", reason=str(fault))
+    else:
+        state.log.event("reloaded", model=served.name, version=served.version)
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    """Return a socket that holds an address; it does not listen yet.
+
+    Raises:
+        ConfigError: When the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so that asyncio sends without delay
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as fault:
+        listener.close()
+        told = getattr(fault, "strerror", None) or fault
+        raise ConfigError(f"cannot listen at {host}, port {port}: {told}. Choose another --host or --port") from fault
+    return listener
