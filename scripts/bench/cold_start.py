@@ -5,12 +5,13 @@
 Every run is a process of its own; what is measured takes turns, and the first turn, which fills the system's cache of
 files, is not counted. Each MODEL labels the article by `textclf predict`. With --transformers, a fine-tuned bundle also
 labels the article's paragraphs through `transformers.pipeline`. Prints Markdown: medians of wall and processor time in
-seconds, the middle half of the processor times, and the most memory a process held.
+seconds, and the middle half of the processor times.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from textclf.articles import read_article
-from textclf.bundle import load_bundle
+from textclf.bundle import CARD
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -35,11 +36,10 @@ print(classify(sys.argv[2:], truncation=True))
 
 
 class Run(NamedTuple):
-    """What one process took: seconds of wall and processor time, and MiB of memory."""
+    """What one process took, in seconds."""
 
     wall: float
     processor: float
-    memory: float
 
 
 def run(command: list[str]) -> Run:
@@ -54,7 +54,7 @@ def run(command: list[str]) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"this failed: {' '.join(command)[:300]}")
-    return Run(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Run(time.perf_counter() - started, used.ru_utime + used.ru_stime)
 
 
 def commands(models: list[Path], transformers: Path | None, article: Path) -> dict[str, list[str]]:
@@ -66,7 +66,7 @@ def commands(models: list[Path], transformers: Path | None, article: Path) -> di
     }
     for path in models:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 2**20
-        kind = load_bundle(path).card["kind"]
+        kind = json.loads((path / CARD).read_text(encoding="utf-8"))["kind"]
         found[f"`textclf predict`, {kind} of {size:.0f} MiB"] = [
             *(sys.executable, "-m", "textclf", "predict", str(path), str(article)),
         ]
@@ -97,12 +97,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     given = parser.parse_args()
     runs = measure(commands(given.models, given.transformers, given.article), repeats=given.repeats)
-    print("| from the start of the process | wall, s | processor, s | memory, MiB |")
-    print("| --- | --- | --- | --- |")
+    print("| from the start of the process | wall, s | processor, s |")
+    print("| --- | --- | --- |")
     for name, taken in runs.items():
-        wall, processor, memory = np.median(taken, axis=0)
+        wall, processor = np.median(taken, axis=0)
         low, high = np.percentile([each.processor for each in taken], [25, 75])
-        print(f"| {name} | {wall:.2f} | {processor:.2f} ({low:.2f} to {high:.2f}) | {memory:,.0f} |")
+        print(f"| {name} | {wall:.2f} | {processor:.2f} ({low:.2f} to {high:.2f}) |")
 
 
 if __name__ == "__main__":
