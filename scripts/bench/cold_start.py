@@ -11,6 +11,7 @@ seconds, and the middle half of the processor times.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from textclf.articles import read_article
-from textclf.bundle import load_bundle
+from textclf.bundle import CARD
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -35,7 +36,7 @@ print(classify(sys.argv[2:], truncation=True))
 
 
 class Run(NamedTuple):
-    """What one process took: seconds of wall and processor time."""
+    """What one process took, in seconds."""
 
     wall: float
     processor: float
@@ -65,7 +66,7 @@ def commands(models: list[Path], transformers: Path | None, article: Path) -> di
     }
     for path in models:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 2**20
-        kind = load_bundle(path).card["kind"]
+        kind = json.loads((path / CARD).read_text(encoding="utf-8"))["kind"]
         found[f"`textclf predict`, {kind} of {size:.0f} MiB"] = [
             *(sys.executable, "-m", "textclf", "predict", str(path), str(article)),
         ]
