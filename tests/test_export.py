@@ -92,7 +92,7 @@ def test_every_pooling_is_drawn(tmp_path: Path, pooling: Any) -> None:
     folder = make_encoder(tmp_path / "encoder")
     model = make_pooled(AutoModel.from_pretrained(folder), pooling=pooling, n_labels=3).eval()
     graph = classifier_graph(model, pooling=pooling, inputs=["input_ids", "attention_mask"])
-    _same_logits(model, AutoTokenizer.from_pretrained(folder), graph, tmp_path)
+    assert_same_logits(model, AutoTokenizer.from_pretrained(folder), graph, tmp_path)
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "camembert"])
@@ -117,7 +117,7 @@ def test_the_family_of_roberta_is_drawn(tmp_path: Path, family: str, activation:
     )
     model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
     graph = classifier_graph(model, pooling="native", inputs=["input_ids", "attention_mask"])
-    _same_logits(model, tokenizer, graph, tmp_path)
+    assert_same_logits(model, tokenizer, graph, tmp_path)
 
 
 @pytest.mark.parametrize("family", ["distilbert", "modernbert"])
@@ -137,7 +137,7 @@ def test_other_architectures_are_traced(tmp_path: Path, family: str) -> None:
     model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
     names = ["input_ids", "attention_mask"]
     graph = traced_classifier(model, inputs=names)
-    _same_logits(model, tokenizer, graph, tmp_path)
+    assert_same_logits(model, tokenizer, graph, tmp_path)
     inputs = [padded([{"input_ids": [2, 5, 6, 7, 3]}], names=names, padding=0)]
     assert len(linear_layers(graph)) >= 8
     assert linear_layers(quantized(graph, plan_layers(graph, open_all_outputs, inputs))) == {}
@@ -356,7 +356,7 @@ def _opened(drawing: Any, labels: LabelSet, folder: Path) -> Exported:
     return Exported.load(folder, labels, ExportedOptions(**drawing.options), seed=0)
 
 
-def _same_logits(model: Any, tokenizer: Any, graph: Any, folder: Path) -> None:
+def assert_same_logits(model: Any, tokenizer: Any, graph: Any, folder: Path) -> None:
     import torch
 
     names = ["input_ids", "attention_mask"]

@@ -130,6 +130,7 @@ def reliability(
     within = place[:, None] == np.arange(len(edges) - 1)
 
     def shares(weights: np.ndarray) -> np.ndarray:
+        """Return the share of each bin that carries the label, by row weights."""
         there = weights @ within
         return np.asarray(
             np.divide(weights @ (within & yes[:, None]), there, out=np.full(there.shape, np.nan), where=there > 0)

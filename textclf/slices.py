@@ -246,6 +246,7 @@ def _slice_statistic(scored: Scored, rows: np.ndarray) -> Statistic:
     inside, outside = _rows(scored, rows), _rows(scored, ~rows)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
+        """Return the scores and the difference."""
         within = weights[:, rows]
         columns = [metric(inside, within) for metric in SCORES.values()]
         gaps = f1(inside, within) - f1(outside, weights[:, ~rows])  # NaN where one side lacks the label
@@ -260,6 +261,7 @@ def _keyword_statistic(scored: Scored, held: np.ndarray, column: int) -> Statist
     among = np.stack(_keyword_rows(scored, held, column), axis=1)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
+        """Return the three shares."""
         all_rows = weights @ among
         hits = weights @ (among & said[:, None])
         return np.asarray(np.divide(hits, all_rows, out=np.full(hits.shape, np.nan), where=all_rows > 0))

@@ -231,6 +231,8 @@ class _Sampled:
 
     @classmethod
     def of(cls, trained: Sequence[Scored], groups: np.ndarray, *, resamples: int, seed: int) -> _Sampled:
+        """Score every training, plainly and on each resample of the articles."""
+
         def scores(weights: np.ndarray) -> np.ndarray:
             each = [[metric(scored, weights) for metric in SCORES.values()] for scored in trained]
             return np.moveaxis(np.array(each), 2, 0)  # (b, t, s)

@@ -30,6 +30,7 @@ def counts(scored: Scored, weights: RowWeights) -> Counts:
     given = Weights.of(weights)
 
     def count() -> Counts:
+        """Count once for these weights."""
         yes, no = scored.targets == 1, scored.targets == 0
         said = scored.decisions
         return Counts(given @ (yes & said), given @ (no & said), given @ (yes & ~said))

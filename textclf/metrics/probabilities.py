@@ -81,6 +81,7 @@ def _bins(scored: Scored) -> list[np.ndarray]:
     """Return the bin of each known row, per label: equally many rows in each but for ties, which stay together."""
 
     def lay() -> list[np.ndarray]:
+        """Lay the bins once for this sample."""
         laid = []
         for targets, probabilities in zip(scored.targets.T, scored.probabilities.T, strict=True):
             known = np.sort(probabilities[~np.isnan(targets)])

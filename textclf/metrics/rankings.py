@@ -90,6 +90,7 @@ def _ranking_scores(scored: Scored, weights: RowWeights) -> np.ndarray:
     given = Weights.of(weights)
 
     def measure() -> np.ndarray:
+        """Go through each label's ranking once."""
         found = np.full((4, len(given), scored.targets.shape[1]), np.nan)
         for column, ranking in enumerate(_rankings(scored)):
             if len(ranking.levels):

@@ -85,6 +85,7 @@ class Exported(Kind):
         pools_odds = self.options.pools == "log_odds"
 
         def run_rows(rows: Sequence[Row], show: bool) -> np.ndarray:
+            """Return what the windows of a text are pooled by."""
             found = run_batches(
                 rows,
                 self._run_batch,

@@ -206,11 +206,13 @@ def _integer_nodes(
     made: list[Any] = []
 
     def store(value: np.ndarray, suffix: str) -> str:
+        """Store a constant beside the weight, and return its name."""
         name = f"{plan.name}.{suffix}"
         constants[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
     def add(op: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Make a node and return the name of its output."""
         name = output or f"{plan.name}.{op}_{len(made)}"
         made.append(onnx.helper.make_node(op, list(inputs), [name], name=name, **attributes))
         return name

@@ -55,6 +55,7 @@ def _open_onnx(content: bytes, path: Path) -> Run:
     output = session.get_outputs()[0].name
 
     def run(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the first output."""
         return np.asarray(session.run([output], dict(inputs))[0])
 
     return run
@@ -73,6 +74,7 @@ def _open_openvino(content: bytes, path: Path, precision: Precision) -> Run:
     own = threading.local()
 
     def run(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the first output."""
         if not hasattr(own, "request"):
             own.request = compiled.create_infer_request()
         return np.array(own.request.infer(dict(inputs))[0])

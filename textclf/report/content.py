@@ -249,6 +249,7 @@ def _in_all(scored: Scored, groups: np.ndarray, settings: Mapping[str, float]) -
     """Return precision and recall over all labels together, with intervals."""
 
     def shares(weights: np.ndarray) -> np.ndarray:
+        """Return precision and recall, (b, 2), by row weights."""
         c = counts(scored, weights)
         hits, alarms, misses = (x.sum(axis=1) for x in (c.true_positive, c.false_positive, c.false_negative))
         below = np.stack([hits + alarms, hits + misses], axis=1)

@@ -52,6 +52,7 @@ def make_app(path: Path, served: Served, settings: ServerSettings, *, log: Log |
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
+        """Run the queue while the server is up."""
         batcher.start()
         yield
         await batcher.stop()

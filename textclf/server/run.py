@@ -63,12 +63,14 @@ async def _run(server: Any, listener: socket.socket, state: ServerState, log: Lo
         loop.call_soon_threadsafe(begin_to_leave, signum)
 
     def begin_to_leave(signum: int) -> None:
+        """Be no longer ready, and close the port once what was taken is done."""
         wait = 0.0 if state.draining or signum == signal.SIGINT else state.settings.drain_s
         state.draining = True
         log.event(f"{signal.Signals(signum).name}: finishing what was taken", port_closes_in_s=wait)
         loop.call_later(wait, setattr, server, "should_exit", True)
 
     def reload() -> None:
+        """Take the model anew, while the old one serves."""
         task = loop.create_task(_reload(state))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
