@@ -34,6 +34,11 @@ async def metrics(request: Request) -> Response:
     return Response(measures.page(), headers={"Content-Type": measures.content_type})
 
 
+async def no_picture() -> Response:
+    """Answer browsers that ask for a picture of the site: there is none."""
+    return Response(status_code=204)
+
+
 def make_routes(page: Path) -> Any:
     """Return the routes of probes, and of the web page where its folder is there."""
     routes = APIRouter(tags=["for those who watch"])
@@ -42,6 +47,7 @@ def make_routes(page: Path) -> Any:
     routes.add_api_route("/readyz", readyz, methods=["GET"], response_model=None, responses=unready)
     text: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
     routes.add_api_route("/metrics", metrics, methods=["GET"], response_model=None, responses=text)
+    routes.add_api_route("/favicon.ico", no_picture, methods=["GET"], include_in_schema=False)
     for path, name in FILES.items():
         if (page / name).is_file():
             routes.add_api_route(path, _giver(page / name), methods=["GET"], include_in_schema=False)
