@@ -22,17 +22,8 @@ from textclf.server.refusals import RefusalError
 from textclf.server.settings import ServerSettings
 from textclf.server.tokens import Tokens
 
-OPEN = {
-    "/healthz",
-    "/readyz",
-    "/v2/health/live",
-    "/v2/health/ready",
-    "/openapi.json",
-    "/",
-    "/page.css",
-    "/page.js",
-    "/favicon.ico",
-}
+PROBES = {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}
+OPEN = PROBES | {"/openapi.json", "/", "/page.css", "/page.js", "/favicon.ico"}
 """Paths that need no token when they are read (GET): probes, the description of the API, and the web page."""
 
 PROBES = {"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"}
