@@ -131,7 +131,7 @@ def test_a_failure_on_the_way_leaves_the_bundle_as_it_was(bundle: Path, monkeypa
     def fail(*arguments: object, **options: object) -> str:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("textclf.bundle.write_model_card", fail)
+    monkeypatch.setattr("textclf.model_card.write_model_card", fail)
     with pytest.raises(NotSavedError, match="No space left"):
         save(bundle)
     assert state(bundle) == before
