@@ -14,8 +14,8 @@ FLOORS = [
     for rooms in (
         "errors explanation files labels memory progress records version words yamlfile",
         "articles datasets perturb",
-        "calibration curves cut_offs facets intervals keywords metrics models objectives priors significance splits "
-        "threshold_fit thresholds",
+        "bundle_check bundle_contents calibration curves cut_offs facets intervals keywords metrics models objectives "
+        "priors significance splits threshold_fit thresholds",
         "bundle config labeller narrowed search_space",
         "adapt adapt_target adjudication agreement classifier compare comparison evaluate explain export gold leakage "
         "learning_curve leave_out predict pretrain pseudo_label refit report robustness scoring slices study train "

@@ -1,6 +1,7 @@
 """A trained model as a folder: `textclf.json`, the files of its kind under `model/`, and a manifest.
 
-No pickle, ever. Every file's size and SHA-256 is in `manifest.json`, which is checked before anything is loaded.
+No pickle, ever. Every file's size and SHA-256 is in `manifest.json`. `textclf.bundle_check` looks at all of it before
+anything is loaded.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from textclf.bundle_check import CARD as CARD
+from textclf.bundle_check import MANIFEST as MANIFEST
+from textclf.bundle_check import raise_bundle_faults
+from textclf.bundle_contents import LARGEST_CARD, read_object
 from textclf.calibration import Calibration
 from textclf.errors import BundleError, ConfigError
 from textclf.files import sha256_of, written_aside
@@ -26,8 +31,9 @@ from textclf.models.registry import get_kind
 from textclf.version import __version__
 
 FORMAT_VERSION = 1
-CARD = "textclf.json"
-MANIFEST = "manifest.json"
+UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RuntimeError)
+"""What comes of parts that do not fit each other."""
+
 LIBRARIES = ("numpy", "scikit-learn", "skops", "safetensors", "tokenizers", "torch", "transformers")
 
 
@@ -79,20 +85,20 @@ def load_bundle(path: str | Path) -> Labeller:
     """Load a bundle. No code in it is run.
 
     Raises:
-        BundleError: When it is missing, damaged, of a newer format, or does not fit together.
+        BundleError: When it is missing, damaged, not safe to load, of a newer format, or does not fit together.
     """
     path = Path(path)
     check_format(path)
     try:
-        check_whole(path)
-        card = _read_json(path / CARD)
+        raise_bundle_faults(path)
+        card = read_object(path / CARD, most=LARGEST_CARD)
         labels = LabelSet.from_json(card["labels"])
         kind = get_kind(card["kind"])
         options = kind.options_type.model_validate(card["config"]["model"]["options"])
         predictor = kind.load(path / "model", labels, options, seed=int(card["config"]["seed"]))
         calibration = Calibration.from_json(card["calibration"], labels.names)
         thresholds = np.array([card["thresholds"][name] for name in labels], dtype=np.float64)
-    except (KeyError, TypeError, ValueError, OSError, ValidationError, ConfigError) as fault:
+    except (*UNFIT, ValidationError, ConfigError) as fault:
         raise BundleError(f"{path} cannot be loaded: {type(fault).__name__}: {fault}") from fault
     return Labeller(predictor, calibration, thresholds, card=card, path=path)
 
@@ -105,8 +111,8 @@ def read_card(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     check_format(path)
-    check_whole(path)
-    return _read_json(path / CARD)
+    raise_bundle_faults(path)
+    return read_object(path / CARD, most=LARGEST_CARD)
 
 
 def check_format(path: Path) -> None:
@@ -119,37 +125,12 @@ def check_format(path: Path) -> None:
         raise BundleError(f"no model at {path}: there is no such folder. Train one with: textclf train CONFIG")
     if not (path / CARD).is_file() and not (path / MANIFEST).is_file():
         raise BundleError(f"{path} is no textclf model: it holds no {CARD}")
-    found = _read_json(path / CARD).get("format_version")
+    found = read_object(path / CARD, most=LARGEST_CARD).get("format_version")
     if found != FORMAT_VERSION:
         raise BundleError(
             f"{path} has bundle format {found!r}; this textclf {__version__} reads format {FORMAT_VERSION}. "
             f"Install a newer textclf, or train the model again"
         )
-
-
-def check_whole(path: Path) -> None:
-    """Make sure that a bundle's files are there and are what its manifest says.
-
-    Raises:
-        BundleError: Naming every file that is missing or changed.
-    """
-    manifest = _read_json(path / MANIFEST)
-    faults = [] if CARD in manifest else [f"{MANIFEST} does not list {CARD}"]
-    held = (file.relative_to(path).as_posix() for file in (path / "model").rglob("*") if file.is_file())
-    faults += [f"{name} is not in {MANIFEST}" for name in sorted(held) if name not in manifest]
-    for name, entry in manifest.items():
-        file = path / name
-        if not file.resolve().is_relative_to(path.resolve()):
-            faults.append(f"{name} points out of the folder")
-        elif not file.is_file():
-            faults.append(f"{name} is missing")
-        elif not isinstance(entry, dict) or file.stat().st_size != entry.get("size"):
-            faults.append(f"{name} has {file.stat().st_size:,} bytes, not {entry!r:.80}")
-        elif sha256_of(file) != entry.get("sha256"):
-            faults.append(f"{name} was changed: its SHA-256 differs")
-    if faults:
-        listed = "; ".join(faults)
-        raise BundleError(f"{path} is damaged: {listed}. Copy it again, or train the model again")
 
 
 def check_replaceable(path: Path) -> None:
@@ -178,15 +159,3 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise BundleError(f"cannot read {path}: {fault.strerror}. The model is damaged or incomplete") from fault
-    except (ValueError, RecursionError) as fault:
-        raise BundleError(f"{path} is damaged: it is no JSON ({fault})") from fault
-    if not isinstance(content, dict):
-        raise BundleError(f"{path} is damaged: it holds no JSON object")
-    return content
