@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from textclf.models.registry import get_kind
 from textclf.models.trackers import tracked
 from textclf.progress import log
 from textclf.records import Article, ContextSetting, Examples
+from textclf.scripts import script_of
 from textclf.splits import article_folds
 from textclf.thresholds import decide
 from textclf.unlabelled import Unlabelled, read_unlabelled
@@ -365,7 +367,7 @@ def describe_data(
     context: ContextSetting = "none",
     unlabelled: Unlabelled | None = None,
 ) -> dict[str, Any]:
-    """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on.
+    """Return fingerprint, counts, scripts and article ids of the data a model was trained and thresholds fitted on.
 
     Titles are part of the fingerprint where they are part of the context.
     """
@@ -382,6 +384,7 @@ def describe_data(
             "articles": len(articles),
             "paragraphs": sum(len(article.paragraphs) for article in articles),
             "sha256": digest.hexdigest(),
+            "scripts": dict(Counter(script_of(p.text) for article in articles for p in article.paragraphs)),
         }
         described[name]["article_ids"] = sorted(article.article_id for article in articles)
     return described if unlabelled is None else {**described, "unlabelled": unlabelled.to_json()}

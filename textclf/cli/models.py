@@ -54,6 +54,10 @@ def predict(
     language: Annotated[
         str, typer.Option(metavar="CODE", help="Of the text, for --unit sentence: en, es, ar and so on.")
     ] = "en",
+    escape_formulas: Annotated[
+        bool,
+        typer.Option("--escape-formulas", help="In CSV, put ' before a cell that a spreadsheet takes for a formula."),
+    ] = False,
 ) -> None:
     """Label every paragraph (or sentence) of the inputs; one record each."""
     from textclf.articles import stream_passages
@@ -64,13 +68,15 @@ def predict(
     if pretty and out is not None:
         raise ConfigError("--pretty shows on the screen; leave out --out, or leave out --pretty")
     check_output(out)
+    if escape_formulas and (out is None or out.suffix.lower() != ".csv"):
+        raise ConfigError("--escape-formulas is for CSV; write to a .csv file with --out, or leave it out")
     chosen = check_unit(unit)
     labeller = load_bundle(model)
     if pretty:
         units = split_units(stream_passages(inputs), unit=chosen, language=language)
         tables.show_labelled(labeller.label_stream(units), labeller)
         return
-    summary = predict_files(labeller, inputs, out=out, unit=chosen, language=language)
+    summary = predict_files(labeller, inputs, out=out, unit=chosen, language=language, escape_formulas=escape_formulas)
     tables.show_summary(summary, out)
 
 

@@ -17,6 +17,7 @@ from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.predict import Summary
 from textclf.records import Article, Examples, LabelledPassage
+from textclf.report.visible import visible
 from textclf.train import TrainingResult
 
 OVERALL_NAMES = {
@@ -109,11 +110,11 @@ def show_labelled(passages: Iterable[LabelledPassage], model: Labeller) -> None:
     for passage in passages:
         if passage.article_id != article:
             article = passage.article_id
-            screen.rule(Text(article, style="bold"), align="left")
+            screen.rule(Text(visible(article), style="bold"), align="left")
         tags = ", ".join(f"{name} {passage.scores[name]:.2f}" for name in passage.labels) or "–"
         read = f"  read in {passage.windows} windows" if passage.windows > 1 else ""
         screen.print(Text(f"[{tags}]", style="bold cyan" if passage.labels else "dim") + Text(read, style="dim"))
-        screen.print(Text(passage.text))
+        screen.print(Text(visible(passage.text)))
         screen.print()
     if article is None:
         screen.print("there is no paragraph in the input")
