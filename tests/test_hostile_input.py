@@ -31,6 +31,7 @@ from textclf.errors import ConfigError, DataError, TextclfError, TextclfWarning
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.predict import predict_files
+from textclf.progress import log
 from textclf.records import Passage
 from textclf.scripts import RANGES, has_letters, script_of
 from textclf.yamlfile import parse_yaml, read_yaml
@@ -166,9 +167,10 @@ def rows(path: Path, texts: Sequence[str]) -> Path:
 
 
 def test_paragraphs_in_a_script_the_model_does_not_know_are_told_once_with_their_number(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = rows(tmp_path / "in.jsonl", ["Shells fell", "سقطت القذائف", "Снаряды упали", "Снаряды", "12 34"])
+    monkeypatch.setattr(log, "propagate", True)
     with caplog.at_level(logging.WARNING, logger="textclf"):
         summary = predict_files(make_model(), [source], out=tmp_path / "out.jsonl")
     assert summary.foreign == {"Arabic": 1, "Cyrillic": 2}
@@ -178,10 +180,13 @@ def test_paragraphs_in_a_script_the_model_does_not_know_are_told_once_with_their
     assert "1 Arabic, 2 Cyrillic" in record.getMessage()
 
 
-def test_a_model_trained_on_a_script_is_not_warned_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_trained_on_a_script_is_not_warned_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = rows(tmp_path / "in.jsonl", ["سقطت القذائف", "Shells fell"])
     model = make_model(scripts={"Arabic": 500, "Latin": 2, "": 3})
     assert model.scripts == {"Arabic"}
+    monkeypatch.setattr(log, "propagate", True)
     with caplog.at_level(logging.WARNING, logger="textclf"):
         assert predict_files(model, [source], out=tmp_path / "out.jsonl").foreign == {"Latin": 1}
     assert "1 Latin" in caplog.text
@@ -224,21 +229,21 @@ def test_an_id_that_is_a_formula_is_escaped_too(tmp_path: Path) -> None:
         assert [row["article_id"] for row in csv.DictReader(file)] == ["'=1+1"]
 
 
-def test_escaping_is_refused_where_there_are_no_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_escaping_is_refused_where_there_are_no_cells(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["predict", str(tmp_path), "in.txt", "--out", "out.jsonl", "--escape-formulas"])
-    assert "--escape-formulas is for CSV" in capsys.readouterr().err
+    assert "--escape-formulas is for CSV" in capfd.readouterr().err
 
 
 def test_the_screen_is_not_steered_by_a_text(
-    tmp_path: Path, models: Callable[[str], Labeller], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, models: Callable[[str], Labeller], capfd: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "page.txt"
     page.write_text("Shells \x1b[2J\x1b]0;title\x07 fell near the \u202e bridge on Monday.\n", encoding="utf-8")
     bundle = str(models("tfidf").path)
     for command in (["read", str(page)], ["read", str(page), "--why"], ["predict", bundle, str(page), "--pretty"]):
         main_quietly(command)
-        shown = capsys.readouterr().out
+        shown = capfd.readouterr().out
         assert "bridge" in shown
         assert "\x1b[2J" not in shown
         assert "\x1b]0;" not in shown

@@ -217,7 +217,12 @@ class Csv:
     def open(cls, path: Path, labels: LabelSet) -> Csv:
         """Begin a file."""
         del labels
-        return cls(path.open("w", encoding="utf-8", errors="replace", newline=""))
+        file = path.open("w", encoding="utf-8", errors="replace", newline="")
+        try:
+            return cls(file)
+        except OSError:  # the header could not be written
+            file.close()
+            raise
 
     def write(self, passage: LabelledPassage) -> None:
         """Write one row."""

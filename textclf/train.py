@@ -24,6 +24,7 @@ from textclf.evaluate import Evaluation, summarise
 from textclf.files import check_writable
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
+from textclf.locks import held
 from textclf.memory import peak_memory
 from textclf.metrics import Scored
 from textclf.models.checkpoints import checkpoints_in, without_checkpoints
@@ -68,11 +69,17 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         DataError: When the data has faults, or two splits share an article.
         BundleError: When `out` holds something that is no bundle.
         WriteError: When it cannot be written.
+        LockedError: When another training into the same folder is under way.
     """
-    started = time.perf_counter()
     path = Path(out) if out is not None else config.out
     check_replaceable(path)
     check_writable(path)
+    with held(path, what="training"):
+        return _train(config, path)
+
+
+def _train(config: Config, path: Path) -> TrainingResult:
+    started = time.perf_counter()
     splits = read_splits(config)
     check_bundles(config, splits)
     unlabelled = unlabelled_of(config, splits)

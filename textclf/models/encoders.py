@@ -227,9 +227,8 @@ def check_native(folder: Path) -> None:
     faults = [fault for fault in code_faults(config) if "auto_map" not in fault]
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
-        faults.insert(
-            0, f"its architecture {kind!r:.80} is none that this transformers has; code of its own is not run"
-        )
+        told = f"its architecture {kind!r:.80} is none that transformers has; no code of its own is run"
+        faults.insert(0, told)
     if faults:
         raise ModelError(f"cannot load the model in {folder}: {'; '.join(faults)}")
 
