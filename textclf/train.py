@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from textclf.evaluate import Evaluation, summarise
 from textclf.files import check_writable
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
+from textclf.locks import held
 from textclf.memory import peak_memory
 from textclf.metrics import Scored
 from textclf.models.checkpoints import checkpoints_in, without_checkpoints
@@ -33,6 +35,7 @@ from textclf.models.registry import get_kind
 from textclf.models.trackers import tracked
 from textclf.progress import log
 from textclf.records import Article, ContextSetting, Examples
+from textclf.scripts import script_of
 from textclf.splits import article_folds
 from textclf.thresholds import decide
 from textclf.unlabelled import Unlabelled, read_unlabelled
@@ -68,11 +71,17 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         DataError: When the data has faults, or two splits share an article.
         BundleError: When `out` holds something that is no bundle.
         WriteError: When it cannot be written.
+        LockedError: When another training into the same folder is under way.
     """
-    started = time.perf_counter()
     path = Path(out) if out is not None else config.out
     check_replaceable(path)
     check_writable(path)
+    with held(path, what="training"):
+        return _train(config, path)
+
+
+def _train(config: Config, path: Path) -> TrainingResult:
+    started = time.perf_counter()
     splits = read_splits(config)
     check_bundles(config, splits)
     unlabelled = unlabelled_of(config, splits)
@@ -372,7 +381,7 @@ def describe_data(
     context: ContextSetting = "none",
     unlabelled: Unlabelled | None = None,
 ) -> dict[str, Any]:
-    """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on.
+    """Return fingerprint, counts, scripts and article ids of the data a model was trained and thresholds fitted on.
 
     Titles are part of the fingerprint where they are part of the context.
     """
@@ -382,6 +391,7 @@ def describe_data(
             "articles": len(articles),
             "paragraphs": sum(len(article.paragraphs) for article in articles),
             "sha256": fingerprint_of(articles, context=context),
+            "scripts": dict(Counter(script_of(p.text) for article in articles for p in article.paragraphs)),
         }
         described[name]["article_ids"] = sorted(article.article_id for article in articles)
     return described if unlabelled is None else {**described, "unlabelled": unlabelled.to_json()}
