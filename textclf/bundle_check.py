@@ -28,6 +28,9 @@ RUNS_CODE = (
 )
 """Endings of files that can run code when they are opened; they stand nowhere in a bundle."""
 
+FOR_PEOPLE = ("README.md", "LICENSE", ".gitattributes")
+"""Files of a bundle that people may edit or take away; nothing that loads a model reads them."""
+
 ADAPTER = "adapter_config.json"  # transformers would follow it to a model that lies elsewhere
 MOST_FILES = 1_000
 LARGEST_MANIFEST = 1_000_000  # bytes
@@ -50,14 +53,23 @@ def check_bundle(path: str | Path) -> list[str]:
         manifest = _read_manifest(path)
     except (BundleError, OSError) as fault:
         return [str(fault)]
+    model = _files_of_model(found, manifest)
     faults = [] if CARD in manifest else [f"{MANIFEST} does not list {CARD}"]
-    faults += filter(None, (_kind_fault(name, mode) for name, mode in found.items()))
-    faults += [f"{name} is not in {MANIFEST}" for name in found if name.startswith("model/") and name not in manifest]
+    faults += filter(None, (_kind_fault(name, mode, in_model=name in model) for name, mode in found.items()))
+    faults += [f"{name} is not in {MANIFEST}" for name in model if name not in manifest]
     faults += _name_faults(manifest)
     if faults:
         return faults  # nothing is opened where names alone are wrong
-    changed = [*filter(None, (_entry_fault(path, name, entry) for name, entry in manifest.items()))]
-    return changed or [told for name in manifest for told in content_faults(path / name, shown=name)]
+    read = {name: entry for name, entry in manifest.items() if name not in FOR_PEOPLE}
+    changed = [*filter(None, (_entry_fault(path, name, entry) for name, entry in read.items()))]
+    return changed or [told for name in read for told in content_faults(path / name, shown=name)]
+
+
+def _files_of_model(found: Mapping[str, int], manifest: Mapping[str, Any]) -> set[str]:
+    """Return the files that a model's kind may read: those under `model/`, or all where none is listed there."""
+    if any(name.startswith("model/") for name in manifest):
+        return {name for name in found if name.startswith("model/")}
+    return {name for name in found if name not in (CARD, MANIFEST, *FOR_PEOPLE) and not name.startswith(".")}
 
 
 def raise_bundle_faults(path: Path) -> None:
@@ -74,11 +86,17 @@ def raise_bundle_faults(path: Path) -> None:
 
 
 def _walk(path: Path) -> Iterator[tuple[str, int]]:
-    """Yield the name and mode of everything in a folder but plain folders; links are not followed."""
+    """Yield the name and mode of everything in a folder but plain folders; links are not followed.
+
+    Hidden folders at its top, such as `.git`, are passed over: no loader looks there.
+    """
     count, waiting = 0, [path]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        folder = waiting.pop()
+        with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
+                if folder == path and entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    continue
                 count += 1
                 if count > MOST_FILES:
                     raise BundleError(f"there are more than {MOST_FILES:,} files in it, which no model has")
@@ -98,7 +116,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _kind_fault(name: str, mode: int) -> str:
+def _kind_fault(name: str, mode: int, *, in_model: bool) -> str:
     """Return what is wrong with a file by its name and mode alone, or an empty string."""
     ending, last = Path(name).suffix.lower(), Path(name).name.lower()
     if stat.S_ISLNK(mode):
@@ -109,7 +127,7 @@ def _kind_fault(name: str, mode: int) -> str:
         return f"{name} is a file of a kind that can run code ({ending}), which a bundle never holds"
     if last == ADAPTER:
         return f"{name} would send the loader to another model"
-    if name.startswith("model/") and ending not in ENDINGS:
+    if in_model and ending not in ENDINGS:
         return f"{name} is of a kind that no model writes; allowed: {', '.join(ENDINGS)}"
     return ""
 
@@ -117,10 +135,13 @@ def _kind_fault(name: str, mode: int) -> str:
 def _name_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names in a manifest that are none of a file inside the folder, or that differ in case alone."""
     seen: dict[str, str] = {}
+    flat = not any(name.startswith("model/") for name in manifest)
     for name in manifest:
+        if name in FOR_PEOPLE:
+            continue
         parts = name.split("/")
         is_plain = all(_NAME.fullmatch(part) and part == part.strip(" .") for part in parts)
-        if not is_plain or (len(parts) > 1 and parts[0] != "model"):
+        if not is_plain or (len(parts) > 1 and parts[0] != "model" and not flat):
             yield f"{name!r:.200} points out of the folder, or is no name of a file in it"
         elif (other := seen.setdefault(name.casefold(), name)) != name:
             yield f"{name} and {other} differ in case alone"
