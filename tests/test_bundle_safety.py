@@ -159,6 +159,7 @@ CODE = "import pathlib\npathlib.Path({canary!r}).touch()\nclass Model: pass\n"
         ("config.json", {"quantization_config": {"quant_method": "gptq"}}, "'quantization_config'"),
         ("config.json", {"backbone": "someone/weights"}, "'backbone'"),
         ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["code.Model", None]}}, "'auto_map'"),
+        ("tokenizer_config.json", {"fast_tokenizer_files": ["../tokenizer.4.json"]}, "'fast_tokenizer_files'"),
         ("tokenizer_config.json", {"auto_map": ["someone/code--code.Model", None]}, "'auto_map'"),
     ],
 )
@@ -220,6 +221,18 @@ def test_an_encoder_that_needs_code_is_refused(keys: dict[str, Any], says: str, 
 def test_an_architecture_that_is_not_known_is_refused_in_a_bundle(plant: Plant) -> None:
     with pytest.raises(ModelError, match="'planted' is none that transformers has"):
         load_bundle(plant("finetuned", "model/config.json", changed(model_type="planted")))
+
+
+@pytest.mark.parametrize("part", ["../../outside.safetensors", "/outside.safetensors", "..", "", "none.safetensors", 7])
+def test_an_index_of_weights_names_files_beside_it_alone(part: Any, plant: Plant, tmp_path: Path) -> None:
+    (tmp_path / "outside.safetensors").write_bytes(tensors(a=np.zeros(1)))
+    content = json.dumps({"weight_map": {"classifier.bias": part}}).encode()
+    refused(plant("finetuned", "model/model.safetensors.index.json", content), says="is no file beside it")
+
+
+def test_weights_in_several_files_are_no_fault(plant: Plant) -> None:
+    content = json.dumps({"weight_map": {"classifier.bias": "model.safetensors"}}).encode()
+    assert check_bundle(plant("finetuned", "model/model.safetensors.index.json", content)) == []
 
 
 def test_an_adapter_does_not_lead_to_another_model(plant: Plant) -> None:
@@ -301,6 +314,44 @@ def test_what_a_user_keeps_beside_the_model_is_no_fault(plant: Plant) -> None:
     bundle = plant("tfidf")
     (bundle / "notes.txt").write_text("tried on Monday")
     assert check_bundle(bundle) == []
+
+
+def test_what_is_for_people_may_be_edited_or_missing(plant: Plant) -> None:
+    bundle = plant("tfidf", "README.md", b"# A model")
+    (bundle / "README.md").write_text("# My model")
+    assert check_bundle(bundle) == []
+    (bundle / "README.md").unlink()
+    (bundle / ".gitattributes").touch()
+    (bundle / ".git").mkdir()
+    (bundle / ".git" / "hook.sh").touch()
+    assert check_bundle(bundle) == []
+
+
+def flattened(bundle: Path) -> Path:
+    """Move a model's files to the top of its bundle."""
+    for file in (bundle / "model").iterdir():
+        file.rename(bundle / file.name)
+    (bundle / "model").rmdir()
+    sign(bundle)
+    return bundle
+
+
+def test_a_model_whose_files_lie_at_the_top_is_checked_alike(plant: Plant) -> None:
+    bundle = flattened(plant("frozen_encoder"))
+    assert check_bundle(bundle) == []
+    (bundle / "notes.txt").write_text("x")
+    assert check_bundle(bundle) == ["notes.txt is not in manifest.json"]
+    (bundle / "notes.txt").rename(bundle / "page.html")
+    assert any("no model writes" in fault for fault in check_bundle(bundle))
+    (bundle / "page.html").unlink()
+    config = bundle / "encoder" / "config.json"
+    config.write_bytes(changed(auto_map={"AutoModel": "code.Model"})(config.read_bytes()))
+    sign(bundle)
+    assert any("'auto_map'" in fault for fault in check_bundle(bundle))
+
+
+def test_a_card_does_not_lead_past_the_files_that_were_checked(plant: Plant) -> None:
+    refused(plant("tfidf", "textclf.json", changed(layout="flat")), says="lists files of it under model/")
 
 
 @pytest.mark.parametrize("where", ["manifest", "a million", "folder"])

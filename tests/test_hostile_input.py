@@ -81,8 +81,8 @@ class First:
         return np.full((len(texts), len(self.labels)), 0.9, dtype=np.float32)
 
 
-def make_model(**train: Any) -> Labeller:
-    return Labeller(First(), Calibration((LabelMap(),) * 3), np.full(3, 0.5), card={"data": {"train": train}})
+def make_model(**card: Any) -> Labeller:
+    return Labeller(First(), Calibration((LabelMap(),) * 3), np.full(3, 0.5), card=card)
 
 
 @pytest.fixture(scope="module")

@@ -54,17 +54,42 @@ def check_bundle(path: str | Path) -> list[str]:
         manifest = _read_manifest(path)
     except (BundleError, OSError) as fault:
         return [str(fault)]
+    model = _files_of_model(found, manifest)
     faults = [] if CARD in manifest else [f"{MANIFEST} does not list {CARD}"]
-    flat = _is_flat(manifest)
-    faults += filter(None, (_kind_fault(name, mode, flat=flat) for name, mode in found.items()))
-    faults += [f"{name} is not in {MANIFEST}" for name in found if _is_read(name, flat=flat) and name not in manifest]
-    faults += _name_faults(manifest, flat=flat)
+    faults += filter(None, (_kind_fault(name, mode, in_model=name in model) for name, mode in found.items()))
+    faults += [f"{name} is not in {MANIFEST}" for name in model if name not in manifest]
+    faults += _name_faults(manifest)
     if faults:
         return faults  # nothing is opened where names alone are wrong
-    relied = {name: entry for name, entry in manifest.items() if name not in FOR_PEOPLE}
-    changed = [*filter(None, (_entry_fault(path, name, entry) for name, entry in relied.items()))]
-    told = changed or [fault for name in relied for fault in content_faults(path / name, shown=name)]
-    return told or _layout_faults(path, flat=flat)
+    read = {name: entry for name, entry in manifest.items() if name not in FOR_PEOPLE}
+    changed = [*filter(None, (_entry_fault(path, name, entry) for name, entry in read.items()))]
+    told = changed or [fault for name in read for fault in content_faults(path / name, shown=name)]
+    return told or _layout_faults(path, manifest)
+
+
+def model_folder(path: Path, card: Mapping[str, Any]) -> Path:
+    """Return the folder of a bundle that its kind is loaded from: `model/`, or its root where the layout is flat."""
+    return path if card.get("layout") == "flat" else path / "model"
+
+
+def _is_flat(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether the files of the model lie at the root, as in a folder published for transformers."""
+    return not any(name.startswith("model/") for name in manifest)
+
+
+def _files_of_model(found: Mapping[str, int], manifest: Mapping[str, Any]) -> list[str]:
+    """Return the files that a model's kind may read: those under `model/`, or all where none is listed there."""
+    if not _is_flat(manifest):
+        return [name for name in found if name.startswith("model/")]
+    return [name for name in found if name not in (CARD, MANIFEST, *FOR_PEOPLE) and not name.startswith(".")]
+
+
+def _layout_faults(path: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return whether the model would be loaded from the root, where only the files under `model/` were looked at."""
+    card = read_object(path / CARD, most=LARGEST_CARD)
+    if model_folder(path, card) == path and not _is_flat(manifest):
+        return [f"{CARD} says that the model lies at the top, but {MANIFEST} lists files of it under model/"]
+    return []
 
 
 def raise_bundle_faults(path: Path) -> None:
@@ -80,37 +105,18 @@ def raise_bundle_faults(path: Path) -> None:
         raise BundleError(f"{path} is damaged or not safe to load: {listed}{more}. Copy it again, or train it again")
 
 
-def model_folder(path: Path, card: Mapping[str, Any]) -> Path:
-    """Return the folder of a bundle that its kind is loaded from: `model/`, or its root where the layout is flat."""
-    return path if card.get("layout") == "flat" else path / "model"
-
-
-def _is_flat(manifest: Mapping[str, Any]) -> bool:
-    """Tell whether the files of the model lie at the root, as in a folder published for transformers."""
-    return not any(name.startswith("model/") for name in manifest)
-
-
-def _is_read(name: str, *, flat: bool) -> bool:
-    """Tell whether a file lies where a model's kind may read it."""
-    if not flat:
-        return name.startswith("model/")
-    return not name.startswith(".") and name not in (CARD, MANIFEST, *FOR_PEOPLE)
-
-
-def _layout_faults(path: Path, *, flat: bool) -> list[str]:
-    """Return whether the model would be loaded from another folder than the one whose files were looked at."""
-    card = read_object(path / CARD, most=LARGEST_CARD)
-    if model_folder(path, card) == (path if flat else path / "model"):
-        return []
-    return [f"{CARD} has the layout {card.get('layout')!r:.80}, but {MANIFEST} lists the files of another"]
-
-
 def _walk(path: Path) -> Iterator[tuple[str, int]]:
-    """Yield the name and mode of everything in a folder but plain folders; links are not followed."""
+    """Yield the name and mode of everything in a folder but plain folders; links are not followed.
+
+    Hidden folders at its top, such as `.git`, are passed over: no loader looks there.
+    """
     count, waiting = 0, [path]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        folder = waiting.pop()
+        with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
+                if folder == path and entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    continue
                 count += 1
                 if count > MOST_FILES:
                     raise BundleError(f"there are more than {MOST_FILES:,} files in it, which no model has")
@@ -130,7 +136,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _kind_fault(name: str, mode: int, *, flat: bool) -> str:
+def _kind_fault(name: str, mode: int, *, in_model: bool) -> str:
     """Return what is wrong with a file by its name and mode alone, or an empty string."""
     ending, last = Path(name).suffix.lower(), Path(name).name.lower()
     if stat.S_ISLNK(mode):
@@ -141,18 +147,21 @@ def _kind_fault(name: str, mode: int, *, flat: bool) -> str:
         return f"{name} is a file of a kind that can run code ({ending}), which a bundle never holds"
     if last == ADAPTER:
         return f"{name} would send the loader to another model"
-    if _is_read(name, flat=flat) and ending not in ENDINGS:
+    if in_model and ending not in ENDINGS:
         return f"{name} is of a kind that no model writes; allowed: {', '.join(ENDINGS)}"
     return ""
 
 
-def _name_faults(manifest: Mapping[str, Any], *, flat: bool) -> Iterator[str]:
+def _name_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names in a manifest that are none of a file inside the folder, or that differ in case alone."""
     seen: dict[str, str] = {}
+    flat = _is_flat(manifest)
     for name in manifest:
+        if name in FOR_PEOPLE:
+            continue
         parts = name.split("/")
-        is_plain = name in FOR_PEOPLE or all(_NAME.fullmatch(part) and part == part.strip(" .") for part in parts)
-        if not is_plain or (len(parts) > 1 and not _is_read(name, flat=flat)):
+        is_plain = all(_NAME.fullmatch(part) and part == part.strip(" .") for part in parts)
+        if not is_plain or (len(parts) > 1 and parts[0] != "model" and not flat):
             yield f"{name!r:.200} points out of the folder, or is no name of a file in it"
         elif (other := seen.setdefault(name.casefold(), name)) != name:
             yield f"{name} and {other} differ in case alone"

@@ -25,10 +25,10 @@ DEEPEST = 100  # braces and brackets inside each other
 
 CONFIGS = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
 CODE_KEYS = (
-    *("auto_map", "custom_pipelines", "custom_generate", "trust_remote_code"),
+    *("auto_map", "custom_pipelines", "custom_generate", "trust_remote_code", "fast_tokenizer_files"),
     *("use_kernels", "kernel_config", "quantization_config", "backbone", "use_timm_backbone"),
 )
-"""Keys of an encoder's config by which transformers finds code or weights that are not in the bundle."""
+"""Keys of an encoder's config by which transformers finds code or files that are not in the bundle."""
 
 PLAIN_ATTENTION = (None, "eager", "sdpa")  # any other can be fetched, as code, from a hub
 ATTENTION_KEYS = ("attn_implementation", "experts_implementation")
@@ -60,6 +60,10 @@ def content_faults(file: Path, *, shown: str) -> Iterator[str]:
         elif file.name in CONFIGS:
             config = read_object(file, most=LARGEST_CARD)
             yield from (f"{shown}: {fault}" for fault in [*code_faults(config), *size_faults(config)])
+        elif file.name.endswith(".index.json"):
+            parts = read_object(file, most=LARGEST_CARD).get("weight_map", {})
+            strays = sorted({part for part in parts.values() if not (file.parent / _bare(part)).is_file()})
+            yield from (f"{shown} names {part!r:.80}, which is no file beside it" for part in strays)
         elif file.suffix == ".json":
             if file.stat().st_size > LARGEST_JSON:
                 yield f"{shown} has {file.stat().st_size:,} bytes; the most is {LARGEST_JSON:,}"
@@ -92,7 +96,7 @@ def read_object(file: Path, *, most: int) -> dict[str, Any]:
 
 
 def code_faults(config: Any, *, depth: int = 0) -> list[str]:
-    """Return the keys of a transformers config, at any depth, that lead to code or weights elsewhere."""
+    """Return the keys of a transformers config, at any depth, that lead to code or files elsewhere."""
     if depth > DEEPEST:
         return [f"it is nested deeper than {DEEPEST}"]
     if isinstance(config, list):
@@ -103,7 +107,7 @@ def code_faults(config: Any, *, depth: int = 0) -> list[str]:
     for key, value in config.items():
         bare = key.removeprefix("_").removesuffix("_internal")
         if bare in CODE_KEYS and value not in (None, False):
-            faults.append(f"{key!r} leads to code or weights that are not in the bundle")
+            faults.append(f"{key!r} leads to code or files that are not in the bundle")
         elif bare in ATTENTION_KEYS:
             asked = value.values() if isinstance(value, Mapping) else [value]
             faults += [f"{key!r} asks for {one!r:.80}, which is not built in" for one in asked if not _is_plain(one)]
@@ -122,6 +126,11 @@ def size_faults(config: Mapping[str, Any]) -> list[str]:
         if most is not None and isinstance(value, int) and not 0 <= value <= most:
             faults.append(f"{key!r} is {value:,}; allowed: 0 to {most:,}")
     return faults
+
+
+def _bare(name: Any) -> str:
+    """Return the name of a file in the same folder, or one that no file has."""
+    return name if isinstance(name, str) and not {"/", "\\", "\0"} & set(name) and name.strip(".") else "\n"
 
 
 def _is_plain(attention: Any) -> bool:

@@ -60,7 +60,7 @@ class Labeller:
     @property
     def scripts(self) -> frozenset[str]:
         """The scripts of at least one in a hundred training paragraphs; Latin, where the card does not say."""
-        counts = self.card.get("data", {}).get("train", {}).get("scripts", {"Latin": 1})
+        counts = self.card.get("scripts", {"Latin": 1})
         return frozenset(name for name, count in counts.items() if count * 100 >= sum(counts.values()))
 
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:

@@ -122,6 +122,7 @@ def _train(config: Config, path: Path) -> TrainingResult:
             for name, articles in (("train", training), ("validation", validation))
             if articles
         },
+        "scripts": dict(Counter(script_of(p.text) for article in training for p in article.paragraphs)),
         "shares": describe_shares(config.labels, fitted.scored),
         "training": {**getattr(fitted.model.predictor, "info", {}), **cost},
         "validation_scores": {
@@ -381,7 +382,7 @@ def describe_data(
     context: ContextSetting = "none",
     unlabelled: Unlabelled | None = None,
 ) -> dict[str, Any]:
-    """Return fingerprint, counts, scripts and article ids of the data a model was trained and thresholds fitted on.
+    """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on.
 
     Titles are part of the fingerprint where they are part of the context.
     """
@@ -391,7 +392,6 @@ def describe_data(
             "articles": len(articles),
             "paragraphs": sum(len(article.paragraphs) for article in articles),
             "sha256": fingerprint_of(articles, context=context),
-            "scripts": dict(Counter(script_of(p.text) for article in articles for p in article.paragraphs)),
         }
         described[name]["article_ids"] = sorted(article.article_id for article in articles)
     return described if unlabelled is None else {**described, "unlabelled": unlabelled.to_json()}
