@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from tests.conftest import LABELS, make_articles
 from tests.props import quick
+from tests.test_bundle_safety import sign
 from textclf.calibration import log_odds
 from textclf.errors import ConfigError, ModelError
 from textclf.labels import LabelSet
@@ -79,6 +80,9 @@ def test_a_bundle_is_a_member_with_its_own_calibration(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded.predict_proba(HELD_OUT.texts), model.predict_proba(HELD_OUT.texts), atol=1e-6)
     card_file = tmp_path / "words" / "textclf.json"
     card_file.write_text(card_file.read_text().replace('"fight"', '"fray"'))
+    with pytest.raises(ModelError, match=r"textclf\.json has"):
+        _ensemble({"bundle": str(tmp_path / "words")}, WORDS).fit(TRAINING.texts, TRAINING.targets)
+    sign(tmp_path / "words")
     with pytest.raises(ModelError, match="has the labels fray"):
         _ensemble({"bundle": str(tmp_path / "words")}, WORDS).fit(TRAINING.texts, TRAINING.targets)
     with pytest.raises(ModelError, match="is no trained model"):

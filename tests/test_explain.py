@@ -87,7 +87,8 @@ def check(explanation: Explanation, text: str) -> None:
     assert explanation.weights.dtype == np.float32
     assert explanation.scores.shape == explanation.baseline.shape == explanation.error.shape == (k,)
     assert all(np.isfinite(part).all() for part in (explanation.weights, explanation.baseline, explanation.error))
-    assert "".join(explanation.words) == "".join(text.split())
+    read = text if any(map(str.isalpha, text)) else ""  # a text without letters is not read
+    assert "".join(explanation.words) == "".join(read.split())
     limit = {"exact": 2e-5, "integrated gradients": 0.2}.get(explanation.method, np.inf)
     assert np.abs(explanation.error).max() <= limit
 
@@ -190,7 +191,7 @@ def test_the_one_word_a_label_hangs_on_has_the_highest_weight(kind: str, encoder
 def test_tfidf_adds_up_to_the_decision_function_of_its_pipeline(tfidf: Labeller) -> None:
     pipeline: Any = tfidf.predictor.pipeline  # type: ignore[attr-defined]
     for text in (TEXT, *TRAINING.texts[:10], *ODD.values()):
-        if text.strip() and "\ud800" not in text:
+        if any(map(str.isalpha, text)) and "\ud800" not in text:
             explanation = tfidf.explain(text)
             decided = pipeline.decision_function([text])[0]
             wanted = [PLATT.slope * decided[0] + PLATT.intercept, decided[1], decided[2]]

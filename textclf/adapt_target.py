@@ -103,7 +103,7 @@ def origin(model: Labeller) -> dict[str, Any]:
 
 def carried_over(model: Labeller, step: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the card of a model made of another keeps, with one more step in its chain of `adaptations`."""
-    keys = ("config", "data", "corpus", "shares", "training", "validation_scores")
+    keys = ("config", "data", "corpus", "scripts", "shares", "training", "validation_scores")
     kept = {key: model.card[key] for key in keys if key in model.card}
     if "validation_scores" in kept:
         note = "of the model as it was trained, before it was adapted"

@@ -1,7 +1,7 @@
 """A trained model as a folder: `textclf.json`, `README.md`, the files of its kind under `model/`, and a manifest.
 
-No pickle, ever. Every file's size and SHA-256 is in `manifest.json`, which is checked before anything is loaded. What
-is written for people, `README.md` above all, may be edited or missing: no model depends on it.
+No pickle, ever. Every file's size and SHA-256 is in `manifest.json`; `textclf.bundle_check` looks at all of it before
+anything is loaded. What is written for people, `README.md` above all, may be edited or missing: no model depends on it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +20,12 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from textclf.bundle_check import CARD as CARD
+from textclf.bundle_check import FOR_PEOPLE as FOR_PEOPLE
+from textclf.bundle_check import MANIFEST as MANIFEST
+from textclf.bundle_check import README as README
+from textclf.bundle_check import model_folder, raise_bundle_faults
+from textclf.bundle_contents import LARGEST_CARD, read_object
 from textclf.calibration import Calibration
 from textclf.errors import BundleError, ConfigError
 from textclf.files import WriteError, sha256_of, written_aside
@@ -30,11 +36,8 @@ from textclf.models.registry import get_kind
 from textclf.version import __version__
 
 FORMAT_VERSION = 1
-CARD = "textclf.json"
-MANIFEST = "manifest.json"
-README = "README.md"
-FOR_PEOPLE = (README, "LICENSE", ".gitattributes")
-"""Files of a bundle that people may edit; nothing that loads a model reads them."""
+UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RuntimeError)
+"""What comes of parts that do not fit each other."""
 
 LIBRARIES = ("numpy", "scikit-learn", "skops", "safetensors", "tokenizers", "torch", "transformers")
 
@@ -166,9 +169,6 @@ class Parts:
     seed: int
 
 
-_UNFIT = (KeyError, TypeError, ValueError, OSError, ValidationError, ConfigError)
-
-
 def read_parts(path: Path) -> Parts:
     """Read a bundle's `textclf.json` without loading the model.
 
@@ -186,10 +186,10 @@ def read_parts(path: Path) -> Parts:
             kind.options_type.model_validate(card["config"]["model"]["options"]),
             Calibration.from_json(card["calibration"], labels.names),
             np.array([card["thresholds"][name] for name in labels], dtype=np.float64),
-            path if card.get("layout") == "flat" else path / "model",
+            model_folder(path, card),
             int(card["config"]["seed"]),
         )
-    except (*_UNFIT, AttributeError) as fault:
+    except (*UNFIT, ValidationError, ConfigError) as fault:
         raise _cannot_load(path, fault) from fault
 
 
@@ -201,15 +201,15 @@ def load_bundle(path: str | Path) -> Labeller:
     """Load a bundle. No code in it is run.
 
     Raises:
-        BundleError: When it is missing, damaged, of a newer format, or does not fit together.
+        BundleError: When it is missing, damaged, not safe to load, of a newer format, or does not fit together.
     """
     path = Path(path)
     check_format(path)
-    check_whole(path)
+    raise_bundle_faults(path)
     parts = read_parts(path)
     try:
         predictor = parts.kind.load(parts.folder, parts.labels, parts.options, seed=parts.seed)
-    except _UNFIT as fault:
+    except (*UNFIT, ValidationError, ConfigError) as fault:
         raise _cannot_load(path, fault) from fault
     return Labeller(predictor, parts.calibration, parts.thresholds, card=parts.card, path=path)
 
@@ -222,7 +222,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     check_format(path)
-    check_whole(path)
+    raise_bundle_faults(path)
     return read_json(path / CARD)
 
 
@@ -242,52 +242,6 @@ def check_format(path: Path) -> None:
             f"{path} has bundle format {found!r}; this textclf {__version__} reads format {FORMAT_VERSION}. "
             f"Install a newer textclf, or train the model again"
         )
-
-
-def check_whole(path: Path) -> None:
-    """Make sure that a bundle's files are there and are what its manifest says.
-
-    Raises:
-        BundleError: Naming every file that is missing or changed.
-    """
-    faults = find_faults(path)
-    if faults:
-        listed = "; ".join(faults)
-        raise BundleError(f"{path} is damaged: {listed}. Copy it again, or train the model again")
-
-
-def find_faults(path: Path) -> list[str]:
-    """Return what is wrong with the files of a bundle: what is missing, changed, or was slipped in.
-
-    Raises:
-        BundleError: When its manifest cannot be read.
-    """
-    manifest = read_json(path / MANIFEST)
-    faults = [] if CARD in manifest else [f"{MANIFEST} does not list {CARD}"]
-    faults += [f"{name} is not in {MANIFEST}" for name in sorted(_held(path, manifest)) if name not in manifest]
-    for name, entry in manifest.items():
-        file = path / name
-        if name in FOR_PEOPLE:
-            continue
-        if not file.resolve().is_relative_to(path.resolve()):
-            faults.append(f"{name} points out of the folder")
-        elif not file.is_file():
-            faults.append(f"{name} is missing")
-        elif not isinstance(entry, dict) or file.stat().st_size != entry.get("size"):
-            faults.append(f"{name} has {file.stat().st_size:,} bytes, not {entry!r:.80}")
-        elif sha256_of(file) != entry.get("sha256"):
-            faults.append(f"{name} was changed: its SHA-256 differs")
-    return faults
-
-
-def _held(path: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of the files that lie where a model's kind may read them."""
-    flat = not any(name.startswith("model/") for name in manifest)
-    for file in (path if flat else path / "model").rglob("*"):
-        name = file.relative_to(path).as_posix()
-        aside = flat and (name.startswith(".") or name in (MANIFEST, *FOR_PEOPLE))
-        if file.is_file() and not aside:
-            yield name
 
 
 def model_files(path: Path) -> dict[str, Path]:
@@ -332,20 +286,12 @@ def library_versions() -> dict[str, str]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object of a bundle.
+    """Read a JSON object of a bundle, `textclf.json` or the manifest.
 
     Raises:
         BundleError: When it cannot be read, or is something else.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise BundleError(f"cannot read {path}: {fault.strerror}. The model is damaged or incomplete") from fault
-    except (ValueError, RecursionError) as fault:
-        raise BundleError(f"{path} is damaged: it is no JSON ({fault})") from fault
-    if not isinstance(content, dict):
-        raise BundleError(f"{path} is damaged: it holds no JSON object")
-    return content
+    return read_object(path, most=LARGEST_CARD)
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -123,8 +123,10 @@ def _reason(fault: Exception, aside: Path, target: Path) -> str | None:
 
 
 def _put_in_place(aside: Path, target: Path) -> None:
-    if aside.is_file() or not target.exists():
+    if aside.is_file():
         aside.replace(target)
+    elif not target.exists() and _moves_in(aside, target):
+        pass
     elif _exchange(aside, target):
         shutil.rmtree(aside, ignore_errors=True)  # the new one is in place; the old one is only in the way
     else:  # no atomic exchange here: the old folder steps aside, and back if the new one cannot move in
@@ -137,6 +139,17 @@ def _put_in_place(aside: Path, target: Path) -> None:
             raise
         shutil.rmtree(old, ignore_errors=True)
     _sync_folder(target.parent)
+
+
+def _moves_in(aside: Path, target: Path) -> bool:
+    """Move a folder to where nothing is; tell whether that was so: another process may have been there first."""
+    try:
+        aside.replace(target)
+    except OSError as fault:
+        if fault.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -14,11 +14,11 @@ from textclf.bundle import (
     README,
     check_format,
     edited_files,
-    find_faults,
     library_versions,
     read_json,
     read_parts,
 )
+from textclf.bundle_check import check_bundle, model_folder
 from textclf.errors import BundleError
 from textclf.model_metadata import loads_in_transformers
 from textclf.thresholds import NEVER
@@ -78,7 +78,7 @@ class Inspection:
 def inspect_bundle(path: str | Path) -> Inspection:
     """Look at a bundle: its files against their hashes, and whether what `textclf.json` says fits together.
 
-    The model itself is not loaded, so a fault inside a file that is as it was written goes unseen.
+    The model itself is not loaded, so a file that is safe but does not fit the others goes unseen.
 
     Raises:
         BundleError: When there is no bundle at `path`.
@@ -91,10 +91,7 @@ def inspect_bundle(path: str | Path) -> Inspection:
         if not path.is_dir() or not any((path / name).exists() for name in (CARD, "manifest.json")):
             raise
         faults.append(_within(fault, path))
-    try:
-        faults += find_faults(path)
-    except BundleError as fault:
-        faults.append(_within(fault, path))
+    faults += [_within(fault, path) for fault in check_bundle(path)]
     try:
         card = read_json(path / CARD)
         read_parts(path)
@@ -107,11 +104,11 @@ def inspect_bundle(path: str | Path) -> Inspection:
     faults = list(dict.fromkeys(faults))
     plain = None
     if card and not faults and loads_in_transformers(card):
-        plain = path if card.get("layout") == "flat" else path / "model"
+        plain = model_folder(path, card)
     return Inspection(path, card, files, tuple(faults), () if faults else tuple(_warnings(path, card)), plain)
 
 
-def _within(fault: BundleError, path: Path) -> str:
+def _within(fault: BundleError | str, path: Path) -> str:
     return str(fault).replace(f"{path}/", "").replace(f"{path} ", "")
 
 

@@ -20,6 +20,7 @@ from textclf.models.interface import CountsWindows, Explains, Predictor, TakesCa
 from textclf.models.occlusion import occlude
 from textclf.objectives import F1, Objective
 from textclf.records import MAX_CHARACTERS, Article, ContextSetting, Examples, LabelledPassage, Passage, Unit
+from textclf.scripts import has_letters
 from textclf.threshold_fit import fit_for, warn_of_fits
 from textclf.thresholds import decide
 from textclf.words import word_spans
@@ -56,11 +57,17 @@ class Labeller:
         found: ContextSetting = self.card.get("config", {}).get("data", {}).get("context", "none")
         return found
 
+    @property
+    def scripts(self) -> frozenset[str]:
+        """The scripts of at least one in a hundred training paragraphs; Latin, where the card does not say."""
+        counts = self.card.get("scripts", {"Latin": 1})
+        return frozenset(name for name, count in counts.items() if count * 100 >= sum(counts.values()))
+
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return calibrated probabilities, float32 (n, k), rows in order.
 
-        A text with nothing in it but white space reports nothing: its probabilities are 0. Of a text longer than
-        100,000 characters the first 100,000 are read, with a warning.
+        A text without a letter of any script (blank, digits, signs, emoji) reports nothing: its probabilities are 0.
+        Of a text longer than 100,000 characters the first 100,000 are read, with a warning.
 
         Args:
             texts: The n texts.
@@ -81,7 +88,7 @@ class Labeller:
                 stacklevel=2,
             )
         probabilities = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        filled = [row for row, text in enumerate(texts) if text.strip()]
+        filled = [row for row, text in enumerate(texts) if says_something(text)]
         chosen = [readable(texts[row]) for row in filled]
         if contexts is None:
             found = self.predictor.predict_proba(chosen)
@@ -91,11 +98,15 @@ class Labeller:
         return probabilities
 
     def count_windows(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[int]:
-        """Return in how many overlapping windows each text is read: 1 unless it is longer than the model."""
-        if not isinstance(self.predictor, CountsWindows):
-            return [1] * len(texts)
-        beside = None if contexts is None else [readable(context) for context in contexts]
-        return self.predictor.count_windows([readable(text) for text in texts], beside)
+        """Return in how many overlapping windows each text is read.
+
+        That is 1 unless it is longer than the model, and 0 where there is nothing to read (see `predict_proba`).
+        """
+        counts = [1] * len(texts)
+        if isinstance(self.predictor, CountsWindows):
+            beside = None if contexts is None else [readable(context) for context in contexts]
+            counts = self.predictor.count_windows([readable(text) for text in texts], beside)
+        return [count if says_something(text) else 0 for text, count in zip(texts, counts, strict=True)]
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the labels each text carries, in the label set's order; none is an empty tuple."""
@@ -105,7 +116,7 @@ class Labeller:
         """Return what each word of a text adds to each label's log-odds (see `Explanation`).
 
         Linear models are explained exactly, fine-tuned encoders by integrated gradients, any other by leaving words
-        out. A blank text has no words. What these weights do not show is told in docs/explaining.md.
+        out. A text without letters has no words. What these weights do not show is told in docs/explaining.md.
 
         Args:
             text: The text.
@@ -118,7 +129,7 @@ class Labeller:
         """
         scores = self.predict_proba([text], [context] if context else None)[0]
         columns = [*range(len(self.labels))] if labels is None else [self.labels.index(name) for name in labels]
-        read, beside = readable(text) if text.strip() else "", readable(context)
+        read, beside = readable(text) if says_something(text) else "", readable(context)
         spans = word_spans(read)
         if isinstance(self.predictor, Explains):
             found = self.predictor.attribute(read, spans, context=beside, columns=columns)
@@ -210,6 +221,11 @@ def as_texts(given: Sequence[str], *, what: str) -> list[str]:
         if not isinstance(text, str):
             raise DataError(f"{what} {row} is no text but {type(text).__name__}: {text!r:.60}")
     return texts
+
+
+def says_something(text: str) -> bool:
+    """Tell whether a text has a letter in the part of it that is read."""
+    return has_letters(text[:MAX_CHARACTERS])
 
 
 def readable(text: str) -> str:

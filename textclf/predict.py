@@ -17,10 +17,12 @@ from textclf.errors import DataError
 from textclf.files import written_aside
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
-from textclf.progress import log_skipped, track
+from textclf.progress import log, log_skipped, track
 from textclf.records import LabelledPassage, Unit
+from textclf.scripts import script_of
 
 BATCH_ROWS = 8_192  # rows of a Parquet row group
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = ("article_id", "paragraph", "sentence", "text", "labels", "scores", "windows", "start", "end")
 
 
@@ -50,6 +52,8 @@ class Summary:
         per_label: Paragraphs (or sentences) carrying each label.
         skipped: Files of a folder that were of no known kind.
         unit: What was labelled at a time.
+        foreign: Paragraphs by their script, of scripts the model was not trained on.
+        unread: Paragraphs without a letter, which were not read.
     """
 
     paragraphs: int = 0
@@ -57,6 +61,8 @@ class Summary:
     per_label: dict[str, int] = field(default_factory=dict)
     skipped: list[Path] = field(default_factory=list)
     unit: Unit = "paragraph"
+    foreign: dict[str, int] = field(default_factory=dict)
+    unread: int = 0
 
 
 def predict_files(
@@ -66,6 +72,7 @@ def predict_files(
     out: str | Path | None = None,
     unit: Unit = "paragraph",
     language: str = "en",
+    escape_formulas: bool = False,
 ) -> Summary:
     """Label every paragraph, or every sentence, of the inputs and write one record each, in order.
 
@@ -76,6 +83,7 @@ def predict_files(
             JSON Lines to standard output.
         unit: What is labelled at a time: ``"paragraph"`` or ``"sentence"``.
         language: Of the inputs, as sentences end differently (see `split_sentences`).
+        escape_formulas: In CSV, put ``'`` before a cell that a spreadsheet would take for a formula.
 
     Raises:
         DataError: When an input is broken or there is no paragraph in them.
@@ -85,22 +93,42 @@ def predict_files(
     summary = Summary(per_label=dict.fromkeys(model.labels, 0), unit=unit)
     passages = stream_passages(inputs, exclude=Path(out) if out else None, on_skip=summary.skipped.append)
     units = split_units(passages, unit=unit, language=language)
-    labelled = _counted(model.label_stream(units), summary)
-    with open_writer(out, model.labels) as writer:
+    labelled = _counted(model.label_stream(units), summary, known=model.scripts)
+    with open_writer(out, model.labels, escape_formulas=escape_formulas) as writer:
         for passage in track(labelled, what="labelling", unit=f" {unit}s"):
             writer.write(passage)
         if summary.paragraphs == 0:
             raise DataError("there is no paragraph in the input; nothing was written")
     log_skipped(summary.skipped, why="not a kind of file that is read")
+    _warn_of_scripts(summary, known=model.scripts)
     return summary
 
 
-def _counted(labelled: Iterable[LabelledPassage], summary: Summary) -> Iterator[LabelledPassage]:
+def _warn_of_scripts(summary: Summary, *, known: frozenset[str]) -> None:
+    if summary.foreign:
+        told = ", ".join(f"{count:,} {name}" for name, count in sorted(summary.foreign.items()))
+        log.warning(
+            "of %s %ss, these are in scripts the model was not trained on (it knows %s): %s. Do not rely on their "
+            "labels unless you have measured them",
+            f"{summary.paragraphs:,}",
+            summary.unit,
+            ", ".join(sorted(known)) or "none",
+            told,
+        )
+
+
+def _counted(
+    labelled: Iterable[LabelledPassage], summary: Summary, *, known: frozenset[str]
+) -> Iterator[LabelledPassage]:
     last: str | None = None
     for passage in labelled:
         summary.paragraphs += 1
         summary.articles += passage.article_id != last
         last = passage.article_id
+        script = script_of(passage.text)
+        summary.unread += not passage.windows
+        if script and script not in known:
+            summary.foreign[script] = summary.foreign.get(script, 0) + 1
         for name in passage.labels:
             summary.per_label[name] += 1
         yield passage
@@ -119,8 +147,13 @@ def check_output(out: str | Path | None) -> None:
 
 
 @contextmanager
-def open_writer(out: str | Path | None, labels: LabelSet) -> Iterator[Writer]:
+def open_writer(out: str | Path | None, labels: LabelSet, *, escape_formulas: bool = False) -> Iterator[Writer]:
     """Give a writer by the output's ending; the file appears only when the block ends well.
+
+    Args:
+        out: The file; None is standard output.
+        labels: The labels, in column order.
+        escape_formulas: See `predict_files`.
 
     Raises:
         DataError: When the ending is not known.
@@ -133,6 +166,8 @@ def open_writer(out: str | Path | None, labels: LabelSet) -> Iterator[Writer]:
     check_output(out)
     with written_aside(out) as aside:
         writer = WRITERS[out.suffix.lower()](aside, labels)
+        if isinstance(writer, Csv):
+            writer.escape = escape_formulas
         try:
             yield writer
             writer.finish()
@@ -171,6 +206,8 @@ class JsonLines:
 class Csv:
     """One row a paragraph; labels parted by `;`, scores as a JSON object, nothing where a place is not known."""
 
+    escape = False  # whether cells that begin as formulas do are escaped
+
     def __init__(self, file: TextIO) -> None:
         self.file = file
         self.rows = csv.writer(file)
@@ -180,13 +217,19 @@ class Csv:
     def open(cls, path: Path, labels: LabelSet) -> Csv:
         """Begin a file."""
         del labels
-        return cls(path.open("w", encoding="utf-8", errors="replace", newline=""))
+        file = path.open("w", encoding="utf-8", errors="replace", newline="")
+        try:
+            return cls(file)
+        except OSError:  # the header could not be written
+            file.close()
+            raise
 
     def write(self, passage: LabelledPassage) -> None:
         """Write one row."""
         record = passage.to_json()
         record |= {"labels": ";".join(passage.labels), "scores": json.dumps(passage.scores, ensure_ascii=False)}
-        self.rows.writerow([record.get(name) for name in COLUMNS])
+        cells = [record.get(name) for name in COLUMNS]
+        self.rows.writerow([_as_text(cell) for cell in cells] if self.escape else cells)
 
     def finish(self) -> None:
         """Write what is still held: nothing."""
@@ -194,6 +237,11 @@ class Csv:
     def close(self) -> None:
         """Close the file."""
         self.file.close()
+
+
+def _as_text(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
 class Parquet:

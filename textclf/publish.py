@@ -17,11 +17,11 @@ from textclf.bundle import (
     as_json,
     check_format,
     check_replaceable,
-    check_whole,
     model_files,
     read_parts,
     write_manifest,
 )
+from textclf.bundle_check import raise_bundle_faults
 from textclf.config import DATA_FILES
 from textclf.errors import BundleError
 from textclf.files import written_aside
@@ -91,7 +91,7 @@ def publish(
     """
     source, path = Path(model), Path(out)
     check_format(source)
-    check_whole(source)
+    raise_bundle_faults(source)
     card = read_parts(source).card
     if path.resolve().is_relative_to(source.resolve()) or source.resolve().is_relative_to(path.resolve()):
         raise BundleError(

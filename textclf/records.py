@@ -251,7 +251,8 @@ class LabelledPassage:
         text: The text.
         labels: The labels it carries, in the label set's order.
         scores: Label to probability.
-        windows: In how many overlapping pieces the model read it: more than 1 where it is longer than the model.
+        windows: In how many overlapping pieces the model read it: more than 1 where it is longer than the model, 0
+            where it has no letters and so was not read.
         sentence: Which sentence of the paragraph, from 0, where the unit is a sentence.
         start: Where it begins in the input, in characters, where that is known.
         end: Where it ends.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from textclf.article_ids import LISTED
-from textclf.bundle import CARD, check_whole, read_json, rewrite_card
+from textclf.bundle import CARD, read_json, rewrite_card
+from textclf.bundle_check import raise_bundle_faults
 from textclf.errors import BundleError, DataError, TextclfError
 from textclf.evaluate import Evaluation
 from textclf.files import WriteError
@@ -48,7 +49,7 @@ def save_scores(
         raise NotSavedError("the model is not in a folder")
     entry = describe_scores(evaluation, fingerprint_of(articles, context=model.context), data=data)
     try:
-        check_whole(model.path)
+        raise_bundle_faults(model.path)
         card = read_json(model.path / CARD)
         if _without_scores(card) != _without_scores(model.card):
             raise NotSavedError(f"another model has been written to {model.path} since this one was loaded")

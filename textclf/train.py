@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from textclf.evaluate import Evaluation, summarise
 from textclf.files import check_writable
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
+from textclf.locks import held
 from textclf.memory import peak_memory
 from textclf.metrics import Scored
 from textclf.models.checkpoints import checkpoints_in, without_checkpoints
@@ -33,6 +35,7 @@ from textclf.models.registry import get_kind
 from textclf.models.trackers import tracked
 from textclf.progress import log
 from textclf.records import Article, ContextSetting, Examples
+from textclf.scripts import script_of
 from textclf.splits import article_folds
 from textclf.thresholds import decide
 from textclf.unlabelled import Unlabelled, read_unlabelled
@@ -68,11 +71,17 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
         DataError: When the data has faults, or two splits share an article.
         BundleError: When `out` holds something that is no bundle.
         WriteError: When it cannot be written.
+        LockedError: When another training into the same folder is under way.
     """
-    started = time.perf_counter()
     path = Path(out) if out is not None else config.out
     check_replaceable(path)
     check_writable(path)
+    with held(path, what="training"):
+        return _train(config, path)
+
+
+def _train(config: Config, path: Path) -> TrainingResult:
+    started = time.perf_counter()
     splits = read_splits(config)
     check_bundles(config, splits)
     unlabelled = unlabelled_of(config, splits)
@@ -113,6 +122,7 @@ def train(config: Config, *, out: str | Path | None = None) -> TrainingResult:
             for name, articles in (("train", training), ("validation", validation))
             if articles
         },
+        "scripts": dict(Counter(script_of(p.text) for article in training for p in article.paragraphs)),
         "shares": describe_shares(config.labels, fitted.scored),
         "training": {**getattr(fitted.model.predictor, "info", {}), **cost},
         "validation_scores": {

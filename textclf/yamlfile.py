@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from textclf.errors import ConfigError
+
+LARGEST = 10_000_000  # bytes of a file; and characters of what its anchors make of it
+MOST_MERGED = 100  # mappings merged into one by "<<"
 
 
 def read_yaml(path: Path, *, what: str) -> Any:
@@ -22,6 +24,8 @@ def read_yaml(path: Path, *, what: str) -> Any:
         ConfigError: When it cannot be read or is no plain YAML.
     """
     try:
+        if path.is_file() and path.stat().st_size > LARGEST:
+            raise ConfigError(f"{path} has {path.stat().st_size:,} bytes; {what} has at most {LARGEST:,}")
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as fault:
         raise ConfigError(f"{path} is not valid UTF-8: {fault}") from fault
@@ -38,10 +42,32 @@ def parse_yaml(text: str, *, source: str) -> Any:
     """
     try:
         content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
-        json.dumps(content, default=str, skipkeys=True)  # an anchor that holds itself would never end
+        if _written_out(content, {}) > LARGEST:
+            raise ValueError(f"with its anchors written out it has more than {LARGEST:,} characters")
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         raise ConfigError(f"{source} is not readable as YAML: {fault}") from fault
     return content
+
+
+def _written_out(value: Any, known: dict[int, int]) -> int:
+    """Return how many characters a value has, about, where each anchor is written out at each of its places.
+
+    Args:
+        value: What was read.
+        known: The size of each list and mapping met, by its id; -1 while it is being looked at.
+
+    Raises:
+        ValueError: When an anchor holds itself, so that it would never end.
+    """
+    if not isinstance(value, (dict, list, tuple, set)):
+        return 1 + len(value) if isinstance(value, (str, bytes)) else 8
+    if known.setdefault(id(value), 0) < 0:
+        raise ValueError("an anchor holds itself")
+    if not known[id(value)]:
+        known[id(value)] = -1
+        held = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        known[id(value)] = 2 + sum(_written_out(inner, known) for inner in held)
+    return known[id(value)]
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -56,3 +82,13 @@ class _StrictLoader(yaml.SafeLoader):
                     raise yaml.YAMLError(f"key {key.value!r} is given twice, at line {key.start_mark.line + 1}")
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what "<<" names, unless that is more than anyone writes."""
+        for key, value in node.value:
+            is_merge = isinstance(key, yaml.ScalarNode) and key.tag == "tag:yaml.org,2002:merge"
+            if is_merge and isinstance(value, yaml.SequenceNode) and len(value.value) > MOST_MERGED:
+                raise yaml.YAMLError(f"more than {MOST_MERGED} mappings are merged, at line {key.start_mark.line + 1}")
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_MERGED * MOST_MERGED:
+            raise yaml.YAMLError(f"too much is merged, at line {node.start_mark.line + 1}")

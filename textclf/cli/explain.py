@@ -11,6 +11,7 @@ from rich.text import Text
 
 from textclf.cli import tables
 from textclf.cli.models import Model, write_json
+from textclf.report.visible import visible
 
 if TYPE_CHECKING:
     from textclf.explain.passages import ExplainedPassage
@@ -51,7 +52,7 @@ def explain(
     explained: list[ExplainedPassage] = []
     for each in explain_passages(labeller, stream_passages([file]), label=label, every=every):
         if not explained or explained[-1].passage.article_id != each.passage.article_id:
-            tables.console().rule(Text(each.passage.article_id, style="bold"), align="left")
+            tables.console().rule(Text(visible(each.passage.article_id), style="bold"), align="left")
         show_explained(each)
         explained.append(each)
     if not explained:
@@ -93,8 +94,8 @@ def marked(explained: ExplainedPassage, label: str, *, coloured: bool) -> Text:
     strongest = float(np.abs(weights).max(initial=0.0)) or 1.0
     shown, done = Text(), 0
     for (start, end), weight in zip(explanation.spans, weights, strict=True):
-        shown.append(text[done:start])
-        share, word, done = abs(float(weight)) / strongest, text[start:end], end
+        shown.append(visible(text[done:start]))
+        share, word, done = abs(float(weight)) / strongest, visible(text[start:end]), end
         if coloured:
             styles = [adds if weight > 0 else takes for least, adds, takes in SHADES if share >= least]
             shown.append(word, style=styles[0] if styles else "")
@@ -102,4 +103,4 @@ def marked(explained: ExplainedPassage, label: str, *, coloured: bool) -> Text:
             shown.append(f"[{word}]", style="underline").append(f"{weight:+.2f}", style="dim")
         else:
             shown.append(word)
-    return shown.append(text[done:])
+    return shown.append(visible(text[done:]))

@@ -67,6 +67,10 @@ def predict(
             help="Ask a textclf serve instead of a MODEL, which is left out; $TEXTCLF_TOKEN is its token.",
         ),
     ] = None,
+    escape_formulas: Annotated[
+        bool,
+        typer.Option("--escape-formulas", help="In CSV, put ' before a cell that a spreadsheet takes for a formula."),
+    ] = False,
 ) -> None:
     """Label every paragraph (or sentence) of the inputs; one record each."""
     from textclf.articles import stream_passages
@@ -76,6 +80,8 @@ def predict(
     if pretty and out is not None:
         raise ConfigError("--pretty shows on the screen; leave out --out, or leave out --pretty")
     check_output(out)
+    if escape_formulas and (out is None or out.suffix.lower() != ".csv"):
+        raise ConfigError("--escape-formulas is for CSV; write to a .csv file with --out, or leave it out")
     chosen = check_unit(unit)
     given = [*([] if url is None else [str(model)]), *(inputs or [])]
     if not given:
@@ -87,7 +93,9 @@ def predict(
             units = split_units(stream_passages(given), unit=chosen, language=language)
             tables.show_labelled(labeller.label_stream(units), labeller)
             return
-        summary = predict_files(labeller, given, out=out, unit=chosen, language=language)
+        summary = predict_files(
+            labeller, given, out=out, unit=chosen, language=language, escape_formulas=escape_formulas
+        )
     counts = ", ".join(f"{name} {count}" for name, count in summary.per_label.items())
     where = f", written to {out}" if out else ""
     typer.echo(f"{summary.paragraphs} {summary.unit}s of {summary.articles} articles{where}: {counts}", err=True)

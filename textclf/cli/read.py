@@ -14,6 +14,7 @@ from rich.text import Text
 
 from textclf.cli import tables
 from textclf.errors import ConfigError, DataError
+from textclf.report.visible import visible
 
 if TYPE_CHECKING:
     from textclf.records import Article
@@ -88,7 +89,7 @@ def _line(record: dict[str, object]) -> str:
 def show_article(article: Article) -> None:
     """Show what stands around the text, the paragraphs, and what was left out."""
     screen = tables.console()
-    screen.rule(Text(article.article_id, style="bold"), align="left")
+    screen.rule(Text(visible(article.article_id), style="bold"), align="left")
     parsed = f" ({article.date})" if article.date and article.date != article.date_raw else ""
     for name, value in (
         ("title", article.title),
@@ -98,10 +99,10 @@ def show_article(article: Article) -> None:
         ("dateline", article.dateline),
     ):
         if value:
-            screen.print(Text(f"{name:9}", style="dim") + Text(value), soft_wrap=True)
+            screen.print(Text(f"{name:9}", style="dim") + Text(visible(value)), soft_wrap=True)
     for number, paragraph in enumerate(article.paragraphs):
         screen.print()
-        screen.print(Text(f"[{number}] ", style="dim") + Text(paragraph.text), soft_wrap=True)
+        screen.print(Text(f"[{number}] ", style="dim") + Text(visible(paragraph.text)), soft_wrap=True)
     left = Counter(block.role for block in article.blocks if block.role != "paragraph")
     if left:
         listed = ", ".join(f"{count} {role.replace('_', ' ')}" for role, count in left.most_common())
@@ -113,7 +114,7 @@ def show_article(article: Article) -> None:
 def show_blocks(article: Article) -> None:
     """Show every block with its role, its place and the reason."""
     screen = tables.console()
-    shown = tables.table(article.article_id, "role", "characters")
+    shown = tables.table(visible(article.article_id), "role", "characters")
     shown.add_column("text", overflow="fold", ratio=3)
     shown.add_column("why", overflow="fold", ratio=2)
     shown.expand = True
@@ -121,7 +122,9 @@ def show_blocks(article: Article) -> None:
         colour = COLOURS[block.role]
         role = Text(block.role.replace("_", " "), style=colour)
         text = block.text if len(block.text) <= 160 else f"{block.text[:150]}…"
-        shown.add_row(role, f"{block.start}-{block.end}", Text(text, style=colour), Text(block.reason, style="dim"))
+        shown.add_row(
+            role, f"{block.start}-{block.end}", Text(visible(text), style=colour), Text(block.reason, style="dim")
+        )
     if not article.blocks:
         screen.print(f"{escape(article.article_id)}: its paragraphs are given as such, so no role was decided")
         return

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from textclf.records import Examples
+from textclf.report.visible import visible
 
 if TYPE_CHECKING:
     from textclf.evaluate import Difference, Estimate, Evaluation
@@ -112,11 +113,11 @@ def show_labelled(passages: Iterable[LabelledPassage], model: Labeller) -> None:
     for passage in passages:
         if passage.article_id != article:
             article = passage.article_id
-            screen.rule(Text(article, style="bold"), align="left")
+            screen.rule(Text(visible(article), style="bold"), align="left")
         tags = ", ".join(f"{name} {passage.scores[name]:.2f}" for name in passage.labels) or "–"
         read = f"  read in {passage.windows} windows" if passage.windows > 1 else ""
         screen.print(Text(f"[{tags}]", style="bold cyan" if passage.labels else "dim") + Text(read, style="dim"))
-        screen.print(Text(passage.text))
+        screen.print(Text(visible(passage.text)))
         screen.print()
     if article is None:
         screen.print("there is no paragraph in the input")

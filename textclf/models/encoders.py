@@ -10,13 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from textclf.errors import ModelError, import_extra
+from textclf.bundle_contents import LARGEST_CARD, code_faults, read_object
+from textclf.errors import BundleError, ModelError, import_extra
 from textclf.files import sha256_of
+from textclf.models.tokenizer_file import damage_told
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "sentencepiece.bpe.model", "spiece.model")
 WANTED_FILES = ("*.json", "*.txt", "*.model", "model*.safetensors")
 
+
+_UNLOADABLE = (OSError, ValueError, RuntimeError, LookupError, ImportError, TypeError, AttributeError, ArithmeticError)
 
 BIN_ADVICE = (
     "If you trust its source, set model.options.allow_bin: true to read pytorch_model.bin with torch's "
@@ -170,8 +174,10 @@ def load_pretrained(
         ModelError: When the files are damaged, or weights are missing, left over or misshapen.
     """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
+    check_native(folder)
     try:
         with quiet():
             model, found = auto_class.from_pretrained(
@@ -180,9 +186,9 @@ def load_pretrained(
                 trust_remote_code=False,
                 use_safetensors=has_safetensors(folder) or not allow_bin,
                 output_loading_info=True,
-                **options,
+                **{"ignore_mismatched_sizes": True, **options},  # they are told below, by name
             )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as fault:
+    except (*_UNLOADABLE, StrictDataclassError, SafetensorError) as fault:
         raise ModelError(f"cannot load the model in {folder}: {str(fault)[:500]}") from fault
     # A misshapen weight comes as (name, shape found, shape wanted).
     faults = {
@@ -200,7 +206,37 @@ def load_pretrained(
     told = [f"{len(keys)} {name}, such as {keys[0]}" for name, keys in faults.items() if keys]
     if told:
         raise ModelError(f"the weights in {folder} do not fit its config: {'; '.join(told)}")
+    _forget_code(vars(model.config))
     return model
+
+
+def check_native(folder: Path) -> None:
+    """Make sure that an encoder's config asks for nothing but what transformers itself brings.
+
+    A published encoder may name code of its own beside a native architecture (`auto_map`): that code is not read.
+
+    Raises:
+        ModelError: When its architecture is not one of transformers' own, or it asks for attention from a hub.
+    """
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    try:
+        config = read_object(folder / "config.json", most=LARGEST_CARD)
+    except BundleError as fault:
+        raise ModelError(f"cannot load the model in {folder}: {fault}") from fault
+    faults = [fault for fault in code_faults(config) if "auto_map" not in fault]
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
+        told = f"its architecture {kind!r:.80} is none that transformers has; no code of its own is run"
+        faults.insert(0, told)
+    if faults:
+        raise ModelError(f"cannot load the model in {folder}: {'; '.join(faults)}")
+
+
+def _forget_code(settings: dict[str, Any]) -> None:
+    """Drop the names of code, so that they do not stand in what is saved."""
+    for key in ("auto_map", "_auto_map", "custom_pipelines"):
+        settings.pop(key, None)
 
 
 def most_tokens(model: Any, *, wanted: int) -> int:
@@ -248,9 +284,9 @@ def load_tokenizer(folder: Path, *, max_length: int) -> Any:
     if not any((folder / name).is_file() for name in VOCABULARIES):
         raise ModelError(f"{folder} holds no tokenizer (none of {', '.join(VOCABULARIES)}); copy it there")
     try:
-        with quiet():
+        with quiet(), damage_told(folder / "tokenizer.json"):
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (ImportError, ValueError) as fault:
+    except (ImportError, ValueError, LookupError, TypeError, AttributeError) as fault:
         if not (folder / "tokenizer.json").is_file():
             raise ModelError(
                 f"the tokenizer of {folder.name} must be converted first; install what that needs with:\n"
@@ -262,4 +298,6 @@ def load_tokenizer(folder: Path, *, max_length: int) -> Any:
     tokenizer.backend_tokenizer.no_truncation()  # a published file may ship with both fixed
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = min(max_length, tokenizer.model_max_length)
+    _forget_code(tokenizer.init_kwargs)
+    _forget_code(vars(tokenizer))
     return tokenizer

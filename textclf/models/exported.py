@@ -22,6 +22,7 @@ from textclf.labels import LabelSet
 from textclf.models.interface import Kind, Options, Validation
 from textclf.models.running import cores, padded, run_batches, run_texts
 from textclf.models.runtimes import Precision, Run, Runtime, open_graph
+from textclf.models.tokenizer_file import open_tokenizer
 from textclf.models.windows import LongTexts, Row, count_windows, windows_of
 
 BATCH_SIZES = (256, 512, 1_024, 2_048, 4_096)  # tokens; tried when a model is exported
@@ -151,11 +152,9 @@ class Exported(Kind):
             ModelError: When the runtime cannot run the graph here.
             MissingExtraError: When the runtime is not installed.
         """
-        from tokenizers import Tokenizer
-
         model = cls(labels, options, seed=seed)
         model.folder = folder
-        backend = Tokenizer.from_file(str(folder / TOKENIZER))
+        backend = open_tokenizer(folder / TOKENIZER)
         model.tokenizer = PlainTokenizer(backend, options.inputs, options.max_length)
         shifts = json.loads((folder / SHIFTS).read_text(encoding="utf-8"))
         model.slopes, model.intercepts = np.array(shifts["slopes"]), np.array(shifts["intercepts"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -10,12 +9,12 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from textclf.bundle_check import CARD, model_folder, raise_bundle_faults
+from textclf.bundle_contents import LARGEST_CARD, read_object
 from textclf.calibration import Calibration, LabelMap, fit_calibration, log_odds
-from textclf.errors import ModelError
+from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
 from textclf.models.interface import HeldOut, Options, Trainable
-
-CARD = "textclf.json"
 
 
 class MemberOptions(Options):
@@ -125,11 +124,12 @@ def read_member(path: Path, labels: LabelSet, *, what: str = "member") -> Member
         ModelError: When it is missing or no trained model, an ensemble, or has other labels or another order of them.
     """
     try:
-        card = json.loads((path / CARD).read_text(encoding="utf-8"))
+        raise_bundle_faults(path)
+        card = read_object(path / CARD, most=LARGEST_CARD)
         kind, own = card["kind"], LabelSet.from_json(card["labels"])
         calibration = Calibration.from_json(card["calibration"], own.names)
         options = options_of(kind, card["config"]["model"]["options"])
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except (BundleError, OSError, ValueError, KeyError, TypeError) as fault:
         raise ModelError(f"{what} {path} is no trained model that can be read ({fault})") from fault
     if own.names != labels.names:
         order = "the same labels in another order: " if set(own.names) == set(labels.names) else "the labels "
@@ -137,7 +137,7 @@ def read_member(path: Path, labels: LabelSet, *, what: str = "member") -> Member
             f"{what} {path} has {order}{', '.join(own)}, not {', '.join(labels)}; name one trained with these, in this "
             f"order"
         )
-    predictor = class_of(kind).load(path / "model", labels, options, seed=int(card["config"]["seed"]))
+    predictor = class_of(kind).load(model_folder(path, card), labels, options, seed=int(card["config"]["seed"]))
     predictor.info = card.get("training", {})
     context = card["config"].get("data", {}).get("context", "none")
     return Member(kind, options, predictor, calibration, reads_contexts=context != "none")

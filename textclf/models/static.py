@@ -22,6 +22,7 @@ from textclf.models.frozen_encoder import FrozenEncoder, FrozenEncoderOptions
 from textclf.models.interface import Attribution, HeldOut, Kind, Options, Validation, warn_of_contexts
 from textclf.models.occlusion import occlude
 from textclf.models.static_vectors import distil, parted, pool, sif_weights, token_ids
+from textclf.models.tokenizer_file import open_tokenizer
 from textclf.models.windows import passes
 
 
@@ -125,10 +126,9 @@ class Static(Kind):
             BundleError: When the parts do not fit each other or the labels.
         """
         from safetensors.numpy import load_file
-        from tokenizers import Tokenizer
 
         model = cls(labels, options, seed=seed)
-        model.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        model.tokenizer = open_tokenizer(folder / "tokenizer.json")
         tensors = load_file(folder / "model.safetensors")
         model.table = tensors.pop("table").astype(np.float32)
         model.tensors = tensors
