@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -214,11 +215,28 @@ def test_a_text_gets_the_same_scores_whatever_stands_beside_it(integers: Path) -
 
 
 def test_integers_by_openvino(bundles: Bundles, tmp_path: Path) -> None:
-    pytest.importorskip("openvino")
-    made = export(bundles("finetuned"), tmp_path / "m", int8=True, runtime="openvino", most_flips=1.0)
-    before, after = load_bundle(bundles("finetuned")), load_bundle(made.path)
-    texts = [*TEXTS, *ODD]
-    np.testing.assert_allclose(after.predict_proba(texts), before.predict_proba(texts), atol=0.1)
+    """In a process of its own: training with torch may crash in one that OpenVINO was loaded into."""
+    if importlib.util.find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+    code = """
+        import json, sys
+        import numpy as np
+        import textclf
+        from tests.test_export import ODD, TEXTS
+        from textclf.export import export
+        made = export(sys.argv[1], sys.argv[2], int8=True, runtime="openvino", most_flips=1.0)
+        before, after = textclf.load(sys.argv[1]), textclf.load(made.path)
+        texts = [*TEXTS, *ODD]
+        p, alone = after.predict_proba(texts), np.concatenate([after.predict_proba([text]) for text in texts])
+        apart = np.abs(p - before.predict_proba(texts)).max()
+        print(json.dumps({"apart": float(apart), "beside": float(np.abs(p - alone).max())}))
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(code), str(bundles("finetuned")), str(tmp_path / "m")]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["apart"] < 0.1
+    assert found["beside"] < 1e-3  # the rest of the graph works in bfloat16 where the processor has it
 
 
 def test_integers_without_texts_to_fit_them_on_are_refused(bundles: Bundles, tmp_path: Path) -> None:
