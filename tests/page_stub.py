@@ -21,6 +21,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from textclf.articles import read_article
 from textclf.errors import DataError
+from textclf.records import Article
 from textclf.words import word_spans
 
 PAGE = Path(__file__).parent.parent / "textclf" / "server" / "page"
@@ -56,7 +57,15 @@ class Stub:
 
     def model(self) -> dict[str, Any]:
         labels = [{"name": name, "definition": definition} for name, (_, definition) in CUES.items()]
-        return {"id": "minilm", "version": "0123abcd4567", "labels": labels, "thresholds": self.thresholds}
+        return {"kind": "stub", "labels": labels, "thresholds": self.thresholds}
+
+    def answer(self, paragraphs: list[dict[str, Any]], article: Article | None) -> dict[str, Any]:
+        blocks = [] if article is None else [block.to_json() for block in article.blocks]
+        told = None if article is None else {"title": article.title, "date": article.date}
+        model = {"name": "minilm", "version": "0123abcd4567"}
+        return {
+            "model": model, "thresholds": self.thresholds, "article": told, "blocks": blocks, "paragraphs": paragraphs,
+        }  # fmt: skip
 
 
 def score(text: str, label: str) -> float:
@@ -78,7 +87,12 @@ def explained(text: str) -> dict[str, Any]:
             else (-0.9 if text[start:end].lower() in ("peace", "quiet", "only") else 0.02 * (n % 5))
             for n, (start, end) in enumerate(spans)
         ]
-    return {"method": "integrated gradients", "words": [[*span] for span in spans], "weights": weights}
+    words = [{"word": text[start:end], "start": start, "end": end} for start, end in spans]
+    return {
+        "method": "integrated gradients",
+        "words": words,
+        "labels": {label: {"score": score(text, label), "weights": column} for label, column in weights.items()},
+    }
 
 
 def paragraph(stub: Stub, index: int, text: str, start: int | None, end: int | None, explain: bool) -> dict[str, Any]:
@@ -86,7 +100,7 @@ def paragraph(stub: Stub, index: int, text: str, start: int | None, end: int | N
     labels = [label for label in CUES if scores[label] >= stub.thresholds[label]]
     told = explained(text) if explain else None
     return {
-        "index": index, "text": text, "start": start, "end": end, "labels": labels, "scores": scores,
+        "paragraph": index, "text": text, "start": start, "end": end, "labels": labels, "scores": scores,
         "explanation": told,
     }  # fmt: skip
 
@@ -94,23 +108,15 @@ def paragraph(stub: Stub, index: int, text: str, start: int | None, end: int | N
 def answer(stub: Stub, body: dict[str, Any], explain: bool) -> dict[str, Any]:
     if "texts" in body:
         rows = [paragraph(stub, n, text, None, None, explain) for n, text in enumerate(body["texts"])]
-        return {"model": stub.model(), "title": None, "date": None, "paragraphs": rows, "left_out": []}
+        return stub.answer(rows, None)
     article = read_article(body["article"])
-    return {
-        "model": stub.model(),
-        "title": article.title or None,
-        "date": article.date or None,
-        "paragraphs": [paragraph(stub, n, p.text, p.start, p.end, explain) for n, p in enumerate(article.paragraphs)],
-        "left_out": [
-            {"role": block.role, "text": block.text, "start": block.start, "end": block.end}
-            for block in article.blocks
-            if block.role != "paragraph"
-        ],
-    }
+    rows = [paragraph(stub, n, p.text, p.start, p.end, explain) for n, p in enumerate(article.paragraphs)]
+    return stub.answer(rows, article)
 
 
 def fault(status: int, message: str, where: str | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"message": message, "where": where}}, status, headers=headers)
+    faults = [] if where is None else [{"at": where, "message": message}]
+    return JSONResponse({"error": message, "faults": faults}, status, headers=headers)
 
 
 def make_app(stub: Stub) -> FastAPI:
@@ -130,7 +136,7 @@ def make_app(stub: Stub) -> FastAPI:
 
     @app.get("/v1/model")
     async def model(request: Request) -> JSONResponse:
-        return refused(request) or JSONResponse({**stub.model(), "kind": "stub"})
+        return refused(request) or JSONResponse(stub.model())
 
     @app.post("/v1/predict")
     async def predict(request: Request, explain: bool = False) -> JSONResponse:

@@ -62,7 +62,9 @@ class Server:
             return httpx.Response(200, json=self.card)
         body = json.loads(request.content)
         if len(body.get("texts", ())) > self.stub.most_texts:
-            return httpx.Response(413, json={"error": {"message": "too many texts", "where": "texts"}})
+            return httpx.Response(
+                413, json={"error": "too many texts", "faults": [{"at": "texts", "message": "too many"}]}
+            )
         return httpx.Response(200, json=answer(self.stub, body, "explain=true" in str(request.url)))
 
     def sent(self) -> list[list[str]]:
@@ -93,14 +95,15 @@ def server() -> Server:
 
 
 def failing(status: int, message: str = "the reason", **headers: str) -> httpx.Response:
-    return httpx.Response(status, json={"error": {"message": message, "where": "here"}}, headers=headers)
+    return httpx.Response(
+        status, json={"error": message, "faults": [{"at": "here", "message": message}]}, headers=headers
+    )
 
 
 def test_probabilities_come_in_the_models_order_of_labels(server: Server) -> None:
     with server.client() as client:
         found = client.predict_proba(TEXTS)
         assert client.labels.names == tuple(CUES)
-        assert client.labels.definitions["clashes"] == CUES["clashes"][1]
         assert client.model.thresholds.tolist() == list(server.stub.thresholds.values())
     assert (found.shape, found.dtype) == ((4, 5), np.float32)
     assert found[0].argmax() == 0
@@ -229,38 +232,11 @@ def test_words_are_explained(server: Server) -> None:
 
 def test_a_label_that_was_not_explained_is_told(server: Server) -> None:
     record = answer(server.stub, {"texts": ["Shells fell."]}, True)
-    record["paragraphs"][0]["explanation"]["weights"] = {"clashes": [1.0, 0.5, 0.0]}
+    record["paragraphs"][0]["explanation"]["labels"] = {"clashes": {"weights": [1.0, 0.5, 0.0]}}
     found = Server(httpx.Response(200, json=record)).client().explain("Shells fell.")
     assert found.column("clashes").tolist() == [1.0, 0.5, 0.0]
     with pytest.raises(DataError, match="'kidnapping' was not explained"):
         found.top("kidnapping")
-
-
-def test_the_other_shape_of_answers_is_read_as_well(server: Server) -> None:
-    plain = answer(server.stub, {"texts": ["Shells fell."]}, True)
-    (paragraph,) = plain["paragraphs"]
-    told = paragraph["explanation"]
-    words = [{"word": "", "start": start, "end": end} for start, end in told["words"]]
-    by_label = {"clashes": {"score": 0.7, "weights": told["weights"]["clashes"]}}
-    record = {
-        "model": {"name": "minilm", "version": "0123abcd4567"},
-        "thresholds": plain["model"]["thresholds"],
-        "article": None,
-        "blocks": [],
-        "paragraphs": [
-            {
-                **{name: paragraph[name] for name in ("text", "labels", "scores")},
-                **{"paragraph": 0, "start": 0, "end": 12},
-                "explanation": {"method": "exact", "words": words, "labels": by_label},
-            }
-        ],
-    }
-    client = Server(httpx.Response(200, json=record)).client()
-    assert client.explain("Shells fell.").column("clashes").tolist() == pytest.approx(told["weights"]["clashes"])
-    assert (client.labels.names, client.model.id) == (tuple(CUES), "minilm")
-    refusal = {"error": "the request has 1 fault", "faults": [{"at": "body.texts", "message": "no"}]}
-    with pytest.raises(RefusedError, match=r"the request has 1 fault \(at body.texts\)"):
-        Server(httpx.Response(422, json=refusal)).client().predict(["a"])
 
 
 @pytest.mark.parametrize(

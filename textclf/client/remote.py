@@ -13,7 +13,7 @@ import numpy as np
 from textclf.articles.decode import decode
 from textclf.articles.html import declared_encoding
 from textclf.client.faults import RemoteError
-from textclf.client.shapes import one_shape
+from textclf.client.shapes import words_of
 from textclf.errors import ConfigError, DataError
 from textclf.labels import LabelSet
 from textclf.records import LabelledPassage
@@ -104,7 +104,7 @@ class Answer:
         return [
             LabelledPassage(
                 article_id,
-                int(each["index"]),
+                int(each["paragraph"]),
                 each["text"],
                 labels,
                 {name: float(each["scores"][name]) for name in self.model.labels},
@@ -117,14 +117,14 @@ class Answer:
     def words(self) -> WordWeights:
         """Return the first paragraph's explanation."""
         (paragraph, *_) = self.paragraphs
-        told, labels = paragraph["explanation"], self.model.labels
+        told, labels = paragraph.get("explanation"), self.model.labels
         if told is None:
             raise RemoteError("the server gave no explanation")
-        spans = tuple((int(start), int(end)) for start, end in told["words"])
+        spans, added = words_of(told)
         weights = np.full((len(spans), len(labels)), np.nan, dtype=np.float32)
-        for name, column in told["weights"].items():
+        for name, column in added.items():
             weights[:, labels.index(name)] = column
-        return WordWeights(paragraph["text"], labels, spans, weights, self.scores()[0], str(told["method"]))
+        return WordWeights(paragraph["text"], labels, tuple(spans), weights, self.scores()[0], str(told["method"]))
 
 
 def read_answer(answer: Any, *, url: str, texts: int | None = None) -> Answer:
@@ -139,8 +139,7 @@ def read_answer(answer: Any, *, url: str, texts: int | None = None) -> Answer:
         RemoteError: When it is not what a server of textclf answers, or speaks of another number of texts.
     """
     try:
-        told = one_shape(answer)
-        found = Answer(read_model(told["model"]), told["paragraphs"])
+        found = Answer(read_model(answer), answer["paragraphs"])
         found.scores()
         found.passages("")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
@@ -153,11 +152,11 @@ def read_answer(answer: Any, *, url: str, texts: int | None = None) -> Answer:
     return found
 
 
-def read_model(record: Mapping[str, Any]) -> RemoteModel:
-    """Read what an answer says of its model; anything missing raises a KeyError."""
-    labels = LabelSet.from_json(record["labels"])
-    thresholds = np.array([float(record["thresholds"][name]) for name in labels])
-    return RemoteModel(str(record["id"]), str(record["version"]), labels, thresholds)
+def read_model(answer: Mapping[str, Any]) -> RemoteModel:
+    """Read what an answer says of the model; anything missing raises a KeyError."""
+    labels = LabelSet.of(list(answer["thresholds"]))
+    thresholds = np.array([float(answer["thresholds"][name]) for name in labels])
+    return RemoteModel(str(answer["model"]["name"]), str(answer["model"]["version"]), labels, thresholds)
 
 
 def batches(texts: Sequence[str], *, most: int) -> Iterator[list[str]]:

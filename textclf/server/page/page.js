@@ -82,9 +82,7 @@ async function ask(path, body, signal) {
 }
 
 function refusalText(response, answer) {
-  const message = answer?.error?.message ?? (typeof answer?.error === "string" ? answer.error : "");
-  const where = answer?.error?.where ? ` (${answer.error.where})` : "";
-  const said = message ? `The server says: ${message}${where}` : "";
+  const said = typeof answer?.error === "string" ? `The server says: ${answer.error}` : "";
   const told = {
     401: token() ? "The server did not accept the token." : "This server asks for a token.",
     408: "The server took too long. Try a shorter article.",
@@ -104,27 +102,24 @@ function whenToTry(response) {
   return `Try again in ${counted(seconds, "second")}, at ${clock}.`;
 }
 
-// An answer may have one of two shapes (see textclf/client/shapes.py); the rest of the page knows the first alone:
-// model {id, version, labels, thresholds}, title, date, paragraphs, left_out. `card` is what /v1/model gave.
-function oneShape(answer, card) {
-  const thresholds = answer.model.thresholds ?? answer.thresholds;
+// What an answer holds, as the page uses it. `card` is what /v1/model gave: it has the definitions.
+function read(answer, card) {
+  const { model, thresholds, article, blocks, paragraphs } = answer;
   const defined = new Map((card?.labels ?? []).map((label) => [label.name, label.definition]));
-  const names = Object.keys(thresholds).map((name) => ({ name, definition: defined.get(name) ?? "" }));
-  const { id = answer.model.name, version, labels: told = names } = answer.model;
-  const leftOut = answer.left_out ?? (answer.blocks ?? []).filter((block) => block.role !== "paragraph");
+  const labels = Object.keys(thresholds).map((name) => ({ name, definition: defined.get(name) ?? "" }));
+  const leftOut = blocks.filter((block) => block.role !== "paragraph");
   return {
-    model: { id, version, labels: told, thresholds },
-    title: answer.title ?? answer.article?.title ?? null,
-    date: answer.date ?? answer.article?.date ?? null,
-    paragraphs: answer.paragraphs.map((each) => ({ ...each, index: each.index ?? each.paragraph })),
+    model: { id: model.name, version: model.version, labels, thresholds },
+    title: article?.title || null,
+    date: article?.date || null,
+    paragraphs: paragraphs.map((each) => ({ ...each, index: each.paragraph })),
     left_out: leftOut.map(({ role, text, start, end }) => ({ role, text, start, end })),
   };
 }
 
-function oneExplanation({ method, words, weights, labels }) {
-  const places = words.map((word) => (Array.isArray(word) ? word : [word.start, word.end]));
-  const byLabel = Object.entries(labels ?? {}).map(([label, told]) => [label, told.weights]);
-  return { method, words: places, weights: weights ?? Object.fromEntries(byLabel) };
+function readExplanation({ method, words, labels }) {
+  const weights = Object.fromEntries(Object.entries(labels).map(([label, told]) => [label, told.weights]));
+  return { method, words: words.map(({ start, end }) => [start, end]), weights };
 }
 
 // ---- Sending an article
@@ -162,7 +157,7 @@ async function send() {
   try {
     const answer = await ask("v1/predict", { article }, controller.signal);
     state.card ??= answer.model.labels ? {} : await ask("v1/model", undefined, controller.signal).catch(() => null);
-    show(oneShape(answer, state.card));
+    show(read(answer, state.card));
     if (token()) at("token-row").hidden = true;
   } catch (fault) {
     if (controller.signal.aborted) {
@@ -525,7 +520,7 @@ function explanationOf(paragraph) {
       if (state.explaining === controller) state.explaining = null;
       const { explanation } = answer.paragraphs[0];
       if (!explanation) throw new Refusal("The server gave no explanation for this paragraph.");
-      return oneExplanation(explanation);
+      return readExplanation(explanation);
     });
     explained.set(paragraph.index, asked);
     asked.catch(() => explained.delete(paragraph.index));
