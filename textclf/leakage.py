@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from textclf.article_ids import met_by
+from textclf.data_facts import describe_data
 from textclf.datasets import check_labelled
 from textclf.datasets.raw import raise_faults
 from textclf.datasets.reprints import seen_in_training
 from textclf.errors import DataError, TextclfWarning
 from textclf.labeller import Labeller
 from textclf.records import Article
-from textclf.train import describe_data
 
 REPRINT = 0.5  # of an article's paragraphs are copies: then it is a training article under another id
 MOST_COMPARED = 50_000  # paragraphs are looked through for copies unless training files are named

@@ -10,12 +10,12 @@ from typing import Any
 from textclf.article_ids import LISTED
 from textclf.bundle import CARD, read_json, rewrite_card
 from textclf.bundle_check import raise_bundle_faults
+from textclf.data_facts import fingerprint_of
 from textclf.errors import BundleError, DataError, TextclfError
 from textclf.evaluate import Evaluation
 from textclf.files import WriteError
 from textclf.labeller import Labeller
 from textclf.records import Article
-from textclf.train import fingerprint_of
 from textclf.version import __version__
 
 

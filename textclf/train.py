@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from textclf.article_ids import met_by
 from textclf.bundle import CARD, check_replaceable, load_bundle, read_card, save_bundle
-from textclf.calibration import log_odds
 from textclf.config import Config, ThresholdSettings
 from textclf.corpus_summary import summarise_corpus
+from textclf.data_facts import describe_data, describe_shares
 from textclf.datasets import Checked, check_labelled, shared_articles
 from textclf.datasets.raw import raise_faults
 from textclf.datasets.reprints import find_reprints, seen_in_training
@@ -34,13 +32,11 @@ from textclf.models.interface import HeldOut, Options, TakesUnlabelled, Trainabl
 from textclf.models.registry import get_kind
 from textclf.models.trackers import tracked
 from textclf.progress import log
-from textclf.records import Article, ContextSetting, Examples
+from textclf.records import Article, Examples
 from textclf.scripts import script_of
 from textclf.splits import article_folds
 from textclf.thresholds import decide
 from textclf.unlabelled import Unlabelled, read_unlabelled
-
-FURTHEST = 100  # held-out scores furthest on the wrong side that a card keeps, of yes and of no
 
 
 @dataclass(frozen=True)
@@ -373,68 +369,6 @@ def check_trainable(labels: LabelSet, targets: np.ndarray) -> list[int]:
                 stacklevel=2,
             )
     return never
-
-
-def describe_data(
-    training: Sequence[Article],
-    validation: Sequence[Article] | None,
-    *,
-    context: ContextSetting = "none",
-    unlabelled: Unlabelled | None = None,
-) -> dict[str, Any]:
-    """Return fingerprint, counts and article ids of the data a model was trained and its thresholds fitted on.
-
-    Titles are part of the fingerprint where they are part of the context.
-    """
-    described: dict[str, Any] = {}
-    for name, articles in (("train", training), ("validation", validation or [])):
-        described[name] = {
-            "articles": len(articles),
-            "paragraphs": sum(len(article.paragraphs) for article in articles),
-            "sha256": fingerprint_of(articles, context=context),
-        }
-        described[name]["article_ids"] = sorted(article.article_id for article in articles)
-    return described if unlabelled is None else {**described, "unlabelled": unlabelled.to_json()}
-
-
-def fingerprint_of(articles: Iterable[Article], *, context: ContextSetting = "none") -> str:
-    """Return the SHA-256 of labelled articles: ids, texts and labels, and titles where they are part of the context."""
-    digest = hashlib.sha256()
-    for article in articles:
-        digest.update(repr((article.article_id, article.annotated)).encode())
-        if context in ("title", "both"):
-            digest.update(repr(article.title).encode())
-        for p in article.paragraphs:
-            digest.update(repr((p.text, p.labels, p.uncertain)).encode())
-    return digest.hexdigest()
-
-
-def describe_shares(labels: LabelSet, scored: Scored) -> dict[str, dict[str, Any]]:
-    """Return how often each label stands in the paragraphs that calibration was fitted on, and how those were scored.
-
-    Calibrated probabilities hold at this share; `textclf.adapt` starts from it. `yes_scores` and `no_scores` are
-    quantiles of the calibrated log-odds of paragraphs with the label and without it, by which it tells whether a text
-    is a mix of the same two kinds. `lowest_yes` and `highest_no` are the scores furthest on the wrong side, by which
-    `textclf.pseudo_label` tells where a label is sure.
-    """
-    described = {}
-    for j, name in enumerate(labels):
-        y, scores = scored.targets[:, j], log_odds(scored.probabilities[:, j])
-        described[name] = {
-            "positives": int((y == 1).sum()),
-            "known": int((~np.isnan(y)).sum()),
-            "yes_scores": _quantiles(scores[y == 1]),
-            "no_scores": _quantiles(scores[y == 0]),
-            "lowest_yes": [round(float(s), 4) for s in np.sort(scores[y == 1])[:FURTHEST]],
-            "highest_no": [round(float(s), 4) for s in np.sort(-scores[y == 0])[:FURTHEST] * -1],
-        }
-    return described
-
-
-def _quantiles(scores: np.ndarray, *, most: int = 50) -> list[float]:
-    """Return so many quantiles of scores, evenly spread, or all of them where there are fewer."""
-    n = min(most, len(scores))
-    return [round(float(q), 2) for q in np.quantile(scores, (np.arange(n) + 0.5) / n)] if n else []
 
 
 def is_trained(config: Config) -> bool:

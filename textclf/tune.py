@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from textclf.config import Config
+from textclf.data_facts import describe_data
 from textclf.errors import ConfigError, DataError, ModelError, TextclfError, did_you_mean, one_of
 from textclf.files import check_writable
 from textclf.metrics import OVERALL
@@ -38,7 +39,7 @@ from textclf.study.trials import (
     queue_again,
     this_worker,
 )
-from textclf.train import check_bundles, describe_data, fit, read_splits, unlabelled_of
+from textclf.train import check_bundles, fit, read_splits, unlabelled_of
 
 METRICS = ("macro_ap", "macro_f1")
 

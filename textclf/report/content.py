@@ -12,6 +12,7 @@ import numpy as np
 
 from textclf.bundle import library_versions
 from textclf.curves import Bin, ThresholdCurve, reliability, threshold_curve
+from textclf.data_facts import describe_data
 from textclf.errors import DataError
 from textclf.evaluate import Difference, Estimate, Evaluation
 from textclf.intervals import bootstrap, percentile_interval
@@ -22,7 +23,6 @@ from textclf.records import Article, Examples
 from textclf.report.meetings import Meetings, count_meetings
 from textclf.report.mistakes import Mistakes, choose_mistakes
 from textclf.report.protocols import Explain, SlicesLike
-from textclf.train import describe_data
 from textclf.version import __version__
 
 
