@@ -127,21 +127,22 @@ def evaluate(
     write_json(json_file, written)
     if save:
         show_saved(whole, result, guarded, data)
-    more = [*(f"--map={each}" for each in renamed), *(f"--training={file}" for file in training)]
-    more += ["--allow-leakage"] * allow_leakage + ([] if slices is None else [f"--slices={slices}"])
-    write_reports(
-        report,
-        labeller,
-        list(articles),
-        result,
-        name=model,
-        data=data,
-        against=beside,
-        settings=settings,
-        slices=parts,
-        notes=guarded.notes,
-        more=more,
-    )
+    if report:  # the articles are read again for it, and all held
+        given = [*(f"--map={each}" for each in renamed), *(f"--training={file}" for file in training)]
+        given += ["--allow-leakage"] * allow_leakage + ([] if slices is None else [f"--slices={slices}"])
+        write_reports(
+            report,
+            labeller,
+            list(articles),
+            result,
+            name=model,
+            data=data,
+            against=beside,
+            settings={**settings, "interval": method},
+            slices=parts,
+            notes=guarded.notes,
+            more=given,
+        )
 
 
 def _score_and_show(

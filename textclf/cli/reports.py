@@ -43,7 +43,7 @@ def write_reports(
         name: The model's folder.
         data: The files of the articles.
         against: The other model, where there is one.
-        settings: Resamples, confidence and seed.
+        settings: Resamples, confidence, seed, and how intervals are read off.
         slices: Scores of parts of the articles, where they were measured.
         notes: What must be said of the scores at the head.
         more: Other options that were given, as they are typed.

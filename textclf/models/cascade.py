@@ -20,7 +20,7 @@ from textclf.bands import Bands, margins_of
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
 from textclf.labels import LabelSet
-from textclf.models.interface import CountsWindows, Kind, Options, Validation
+from textclf.models.interface import CountsWindows, Options, Served
 from textclf.models.members import Member
 from textclf.thresholds import decide
 
@@ -36,11 +36,11 @@ class CascadeOptions(Options):
     fast_reads: Literal["text", "context"] = Field("text", description="Whether the first reads contexts too.")
 
 
-class Cascade(Kind):
+class Cascade(Served):
     """Two members with their thresholds, and the bands of the first."""
 
     options_type: ClassVar[type[Options]] = CascadeOptions
-    taught: ClassVar[bool] = False
+    made_by: ClassVar[str] = "train its two models, then: textclf cascade FAST SLOW --out DIR"
 
     options: CascadeOptions
 
@@ -74,21 +74,6 @@ class Cascade(Kind):
 
     def _take(self, members: tuple[Member, Member], thresholds: tuple[np.ndarray, np.ndarray], bands: Bands) -> None:
         self.members, self.thresholds, self.bands = members, thresholds, bands
-
-    def fit(
-        self,
-        texts: Sequence[str],
-        targets: np.ndarray,
-        *,
-        contexts: Sequence[str] | None = None,
-        validation: Validation | None = None,
-    ) -> Self:
-        """Refuse: a cascade is made of trained models.
-
-        Raises:
-            ModelError: Always.
-        """
-        raise ModelError("a cascade cannot be trained; train its two models, then: textclf cascade FAST SLOW --out DIR")
 
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k) (see `Predictor.predict_proba`); of sure texts the fast model's, moved."""

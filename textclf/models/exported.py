@@ -17,9 +17,9 @@ import numpy as np
 from pydantic import Field
 
 from textclf.calibration import log_odds, sigmoid
-from textclf.errors import BundleError, ModelError
+from textclf.errors import BundleError
 from textclf.labels import LabelSet
-from textclf.models.interface import Kind, Options, Validation
+from textclf.models.interface import Options, Served
 from textclf.models.running import cores, padded, run_batches, run_texts
 from textclf.models.runtimes import Precision, Run, Runtime, open_graph
 from textclf.models.tokenizer_file import open_tokenizer
@@ -53,11 +53,11 @@ class PlainTokenizer:
     model_max_length: int
 
 
-class Exported(Kind):
+class Exported(Served):
     """A graph, a tokenizer and what calibration was added since."""
 
     options_type: ClassVar[type[Options]] = ExportedOptions
-    taught: ClassVar[bool] = False
+    made_by: ClassVar[str] = "train the model it was exported from, then: textclf export MODEL DIR"
 
     options: ExportedOptions
     folder: Path
@@ -65,21 +65,6 @@ class Exported(Kind):
     slopes: np.ndarray
     intercepts: np.ndarray
     _run: Run
-
-    def fit(
-        self,
-        texts: Sequence[str],
-        targets: np.ndarray,
-        *,
-        contexts: Sequence[str] | None = None,
-        validation: Validation | None = None,
-    ) -> Self:
-        """Refuse: an exported model learns no more.
-
-        Raises:
-            ModelError: Always.
-        """
-        raise ModelError("an exported model cannot be trained; train the model it came from, and export that again")
 
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return float32 (n, k) (see `Predictor.predict_proba`)."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from textclf.errors import TextclfWarning
+from textclf.errors import ModelError, TextclfWarning
 from textclf.labels import LabelSet
 
 
@@ -210,6 +210,28 @@ class Kind:
         self.options = options
         self.seed = seed
         self.info: dict[str, Any] = {}
+
+
+class Served(Kind):
+    """What kinds begin with that are made of trained models and learn nothing themselves; `made_by` says how."""
+
+    taught: ClassVar[bool] = False
+    made_by: ClassVar[str]
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        targets: np.ndarray,
+        *,
+        contexts: Sequence[str] | None = None,
+        validation: Validation | None = None,
+    ) -> Self:
+        """Refuse: it is made, not taught.
+
+        Raises:
+            ModelError: Always.
+        """
+        raise ModelError(f"such a model cannot be trained; {self.made_by}")
 
 
 def warn_of_contexts(kind: str, contexts: Sequence[str] | None) -> None:
