@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import LABELS, make_articles
 from tests.models import TINY_OPTIONS, make_encoder
+from tests.props import quick
 from textclf.labels import LabelSet
-from textclf.models.augment import augment, unite
+from textclf.models.augment import augment, draw_rows, unite
 from textclf.models.batching import batches_by_length, shuffled_batches
 from textclf.models.finetuned import Finetuned, FinetunedOptions
 from textclf.models.losses import masked_bce
@@ -94,6 +95,24 @@ def test_augmentation_keeps_rows_and_can_be_off() -> None:
     np.testing.assert_array_equal(targets, np.eye(3))
     long = ["word " * 100, "word " * 100]
     assert augment(long, targets[:2], join_neighbours=1, strip_punctuation=0, rng=rng)[0] == long
+
+
+@quick
+@given(st.integers(0, 40), st.integers(0, 20), st.floats(0, 1), st.integers(0, 9))
+def test_only_texts_without_a_label_are_left_out(empty: int, others: int, share: float, seed: int) -> None:
+    targets = np.zeros((empty + others, 2), dtype=np.float32)
+    targets[empty:, 0] = [(1.0, np.nan, 0.2)[i % 3] for i in range(others)]
+    targets = np.random.default_rng(seed).permutation(targets)
+    rows = draw_rows(targets, keep_empty=share, rng=np.random.default_rng(seed))
+    np.testing.assert_array_equal(rows, np.unique(rows))
+    assert set(np.flatnonzero(targets[:, 0] != 0)) <= set(rows)
+    assert len(rows) == others + int(np.ceil(share * empty))
+
+
+def test_other_texts_without_a_label_are_read_in_other_epochs() -> None:
+    targets = np.zeros((50, 2), dtype=np.float32)
+    first, second = (draw_rows(targets, keep_empty=0.5, rng=np.random.default_rng([0, epoch])) for epoch in (1, 2))
+    assert set(first) != set(second)
 
 
 def test_stripped_texts_lose_punctuation_and_nothing_else() -> None:
@@ -320,6 +339,7 @@ def test_other_families_of_encoders_work(name: str, tmp_path: Path) -> None:
         {"pooling": "mean"},
         {"pooling": "attention"},
         {"pooling": "cls"},
+        {"keep_empty": 0.3},
         {"loss": "weighted", "label_smoothing": 0.05},
         {"loss": "asymmetric"},
         {"loss": "balanced", "batch_tokens": 96},

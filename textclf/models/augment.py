@@ -61,6 +61,19 @@ def augment(
     return changed, wanted, beside
 
 
+def draw_rows(targets: np.ndarray, *, keep_empty: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the numbers of the rows an epoch reads, rising: all that may carry a label, and a share of the others.
+
+    Args:
+        targets: float32 (n, k): 1, 0 or NaN, or a probability.
+        keep_empty: Share of the rows known to carry no label that is drawn, rounded up.
+        rng: Decides.
+    """
+    empty = np.flatnonzero((targets == 0).all(axis=1))
+    left_out = rng.permutation(empty)[int(np.ceil(keep_empty * len(empty))) :]
+    return np.setdiff1d(np.arange(len(targets)), left_out)
+
+
 def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the targets of two texts read as one: yes where either is yes, no where both are no, else unknown.
 

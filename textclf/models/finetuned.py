@@ -89,6 +89,9 @@ class FinetunedOptions(Options):
     perturb: Annotated[dict[str, float], AfterValidator(check_shares)] = Field(
         default_factory=dict, description="Perturbation to the share of training texts it changes (docs/robustness.md)."
     )
+    keep_empty: float = Field(
+        1.0, ge=0, le=1, description="Share of the training texts without a label that an epoch reads, drawn anew."
+    )
     freeze_embeddings: bool = Field(False, description="Leave the token embeddings as they are: faster.")
     align_first_token: bool | Literal["auto"] = Field(
         "auto", description="First teach the first token to be the mean of all; auto: where the encoder is mean-pooled."

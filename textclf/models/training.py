@@ -14,7 +14,7 @@ import numpy as np
 from textclf.errors import ModelError
 from textclf.metrics import Scored, macro_ap, macro_f1
 from textclf.models.adapters import add_adapters, merge_adapters
-from textclf.models.augment import augment
+from textclf.models.augment import augment, draw_rows
 from textclf.models.batching import shuffled_batches, token_batches
 from textclf.models.checkpoints import StoppedError, current_checkpoints
 from textclf.models.epoch_hook import report_epoch
@@ -158,7 +158,10 @@ class Training:
             self._restore(*begun)
 
     def _plan(self, epoch: int) -> tuple[list[Row], np.ndarray, list[np.ndarray]]:
-        """Return an epoch's rows, their targets (n, k) and its batches of row numbers: texts are augmented anew."""
+        """Return an epoch's rows, their targets (n, k) and its batches of row numbers: texts are augmented anew.
+
+        Those without a label are drawn anew too, where not all of them are read.
+        """
         options, rng = self.options, np.random.default_rng([self.seed, epoch])
         changed, wanted, beside = augment(
             self.texts,
@@ -169,6 +172,10 @@ class Training:
             perturb=options.perturb,
             rng=rng,
         )
+        if options.keep_empty < 1:
+            drawn = draw_rows(wanted, keep_empty=options.keep_empty, rng=rng)
+            changed, wanted = [changed[i] for i in drawn], wanted[drawn]
+            beside = None if beside is None else [beside[i] for i in drawn]
         rows = tokenize(self.finetuned.tokenizer, changed, beside)
         lengths = [len(row["input_ids"]) for row in rows]
         if options.batch_tokens is not None:
