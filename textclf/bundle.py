@@ -183,7 +183,7 @@ def read_parts(path: Path) -> Parts:
             card,
             labels,
             kind,
-            kind.options_type.model_validate(card["config"]["model"]["options"]),
+            _read_options(path, kind.options_type, card),
             Calibration.from_json(card["calibration"], labels.names),
             np.array([card["thresholds"][name] for name in labels], dtype=np.float64),
             model_folder(path, card),
@@ -191,6 +191,25 @@ def read_parts(path: Path) -> Parts:
         )
     except (*UNFIT, ValidationError, ConfigError) as fault:
         raise _cannot_load(path, fault) from fault
+
+
+def _read_options(path: Path, options_type: type[Options], card: Mapping[str, Any]) -> Options:
+    """Return a model's options.
+
+    Raises:
+        BundleError: When this version does not know some of them.
+    """
+    try:
+        return options_type.model_validate(card["config"]["model"]["options"])
+    except ValidationError as fault:
+        unknown = [".".join(map(str, e["loc"])) for e in fault.errors() if e["type"] == "extra_forbidden"]
+        if not unknown:
+            raise
+        raise BundleError(
+            f"{path} cannot be loaded: this textclf {__version__} knows no option {', '.join(unknown)} of kind "
+            f"{card['kind']}. The bundle was written by textclf {card.get('textclf_version')}: install that, or "
+            f"a newer version"
+        ) from None
 
 
 def _cannot_load(path: Path, fault: Exception) -> BundleError:

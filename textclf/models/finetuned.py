@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
 from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, ModelError
@@ -85,7 +85,13 @@ class FinetunedOptions(Options):
     join_neighbours: float = Field(
         0.3, ge=0, le=1, description="Share of training texts joined with the next one, labels united."
     )
-    strip_punctuation: float = Field(0.5, ge=0, le=1, description="Share of training texts that lose punctuation.")
+    strip_punctuation: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of training texts that lose punctuation.",
+        validation_alias=AliasChoices("strip_punctuation", "drop_punctuation"),  # its name in bundles of old
+    )
     perturb: Annotated[dict[str, float], AfterValidator(check_shares)] = Field(
         default_factory=dict, description="Perturbation to the share of training texts it changes (docs/robustness.md)."
     )
