@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "textclf"
 FLOORS = [
     set(rooms.split())
     for rooms in (
-        "errors explanation files labels locks memory progress records scripts version words yamlfile",
+        "errors explanation files labels languages locks memory progress records scripts version words yamlfile",
         "articles datasets perturb",
         "bands bundle_check bundle_contents calibration curves cut_offs facets intervals keywords metrics models "
         "objectives priors significance splits threshold_fit thresholds",

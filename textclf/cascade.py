@@ -354,7 +354,7 @@ def _card(
     if None not in seconds:
         training["wall_seconds"] = sum(seconds)
     card = {
-        **({"scripts": slow.card["scripts"]} if "scripts" in slow.card else {}),
+        **{key: slow.card[key] for key in ("scripts", "languages") if key in slow.card},
         "config": config,
         "data": {split: _met(models, split) for split in ("train", "validation")},
         "training": training,
