@@ -73,7 +73,7 @@ def trained_twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
 
 
 def contents(bundle: Path) -> dict[str, Any]:
-    """Return the hash of every file; of the card what it holds but for `run`, of the manifest all but the card's entry."""
+    """Return the hash of every file; of the card all but `run`, of the manifest all but the card's entry."""
     found: dict[str, Any] = {
         file.relative_to(bundle).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(bundle.rglob("*"))
