@@ -89,10 +89,10 @@ def begin(work: Callable[[Path], None], out: Path) -> int:
     if child == 0:
         try:
             work(out)
-        except BaseException:
+            os._exit(0)
+        finally:
             traceback.print_exc()
             os._exit(1)
-        os._exit(0)
     return child
 
 
