@@ -34,7 +34,7 @@ TAUGHT = sorted(KINDS)
 TRAIN = """
     import json, sys, warnings
     from pathlib import Path
-    from tests.conftest import LABELS
+    from tests.conftest import WORDS
     from tests.models import options_of
     from textclf.config import build_config
     from textclf.models.registry import KINDS
@@ -44,7 +44,7 @@ TRAIN = """
     shared, out = Path(sys.argv[1]), Path(sys.argv[2])
     for kind in sorted(KINDS):
         settings = {
-            "labels": list(LABELS),
+            "labels": WORDS,
             "data": {"train": str(shared / "train.jsonl"), "validation": str(shared / "validation.jsonl")},
             "model": {"kind": kind, "options": options_of(kind, shared / "encoder")},
             "evaluation": {"resamples": 100},

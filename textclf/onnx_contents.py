@@ -6,7 +6,6 @@ the ONNX format.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,11 +35,9 @@ def graph_faults(file: Path, *, shown: str) -> Iterator[str]:
         ValueError: When it is no ONNX graph.
         OSError: When it cannot be read.
     """
-    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        look = _Look()
-        with memoryview(mapped) as view:
-            look.model(view)
-        yield from (f"{shown}: {fault}" for fault in dict.fromkeys(look.faults))
+    look = _Look()
+    look.model(memoryview(np.memmap(file, dtype=np.uint8, mode="r")))
+    yield from (f"{shown}: {fault}" for fault in dict.fromkeys(look.faults))
 
 
 @dataclass
