@@ -44,6 +44,13 @@ def ask(bundle: Path) -> Iterator[Ask]:
         yield asks
 
 
+def test_a_text_without_a_letter_is_said_not_to_be_read(ask: Ask) -> None:
+    told = ask("POST", "/v1/predict", json={"texts": ["12 34", WORDS["fight"], "…", ""]}).json()["paragraphs"]
+    assert [paragraph["read"] for paragraph in told] == [False, True, False, False]
+    assert [set(paragraph["scores"].values()) == {0} for paragraph in told] == [True, False, True, True]
+    assert [paragraph["labels"] for paragraph in told if not paragraph["read"]] == [[], [], []]
+
+
 def test_texts_are_labelled_as_the_model_labels_them(ask: Ask, bundle: Path) -> None:
     answer = ask("POST", "/v1/predict", json={"texts": TEXTS})
     told, model = PredictResponse.model_validate(answer.json()), load_bundle(bundle)

@@ -21,6 +21,7 @@ from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError, DataError, TextclfWarning
 from textclf.files import check_writable
 from textclf.labeller import Labeller, shift_labeller
+from textclf.locks import held
 from textclf.priors import (
     MISFIT,
     ShareEstimate,
@@ -169,25 +170,26 @@ def _adapt(
     check_adjustable(model)
     shares = held_shares(model, with_scores=method == "unlabelled")
     check_writable(path)
-    came_from = origin(model)
-    target = read(model)
-    check_target(model, target)
-    changes = find_changes(model, target, shares, n_resamples=n_resamples, seed=seed)
-    if all(change.reason for change in changes):
-        warnings.warn("no label changed; the adapted model decides as the old one", TextclfWarning, stacklevel=3)
-    shifted = shift_labeller(model, np.array([change.shift for change in changes]))
-    adapted = replace(shifted, thresholds=np.array([change.new_threshold for change in changes]))
-    named = dict(zip(model.labels, changes, strict=True))
-    step = {
-        "from": came_from,
-        "method": "labelled sample" if target.targets is not None else "expectation-maximisation",
-        "target": target.to_json(),
-        "resamples": n_resamples,
-        "seed": seed,
-        "labels": {name: change.to_json() for name, change in named.items()},
-    }
-    saved = save_bundle(adapted, path, kind=model.card["kind"], card=_card(model, target, shares, named, step))
-    return Adaptation(saved, path, method, named, len(target.article_ids), len(target.groups))
+    with held(path, what="adaptation"):
+        came_from = origin(model)
+        target = read(model)
+        check_target(model, target)
+        changes = find_changes(model, target, shares, n_resamples=n_resamples, seed=seed)
+        if all(change.reason for change in changes):
+            warnings.warn("no label changed; the adapted model decides as the old one", TextclfWarning, stacklevel=3)
+        shifted = shift_labeller(model, np.array([change.shift for change in changes]))
+        adapted = replace(shifted, thresholds=np.array([change.new_threshold for change in changes]))
+        named = dict(zip(model.labels, changes, strict=True))
+        step = {
+            "from": came_from,
+            "method": "labelled sample" if target.targets is not None else "expectation-maximisation",
+            "target": target.to_json(),
+            "resamples": n_resamples,
+            "seed": seed,
+            "labels": {name: change.to_json() for name, change in named.items()},
+        }
+        saved = save_bundle(adapted, path, kind=model.card["kind"], card=_card(model, target, shares, named, step))
+        return Adaptation(saved, path, method, named, len(target.article_ids), len(target.groups))
 
 
 def check_target(model: Labeller, target: Target) -> None:

@@ -33,6 +33,7 @@ from textclf.labeller import Labeller
 from textclf.labels import LabelSet
 from textclf.models.interface import Options, Trainable
 from textclf.models.registry import get_kind
+from textclf.run_facts import put_back, set_apart
 from textclf.version import __version__
 
 FORMAT_VERSION = 1
@@ -98,7 +99,7 @@ def entry_of(file: Path) -> dict[str, Any]:
 
 def as_json(card: Mapping[str, Any]) -> str:
     """Return what `textclf.json` holds."""
-    return json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(set_apart(card), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def rewrite_card(path: str | Path, card: Mapping[str, Any]) -> bool:
@@ -310,7 +311,8 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         BundleError: When it cannot be read, or is something else.
     """
-    return read_object(path, most=LARGEST_CARD)
+    content = read_object(path, most=LARGEST_CARD)
+    return put_back(content) if path.name == CARD else content
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from textclf.errors import BundleError
+from textclf.onnx_contents import graph_faults
 
 LARGEST_CARD = 64_000_000  # bytes of textclf.json, manifest.json and configs
 LARGEST_JSON = 256_000_000  # bytes of a tokenizer or vocabulary
@@ -55,6 +56,8 @@ def content_faults(file: Path, *, shown: str) -> Iterator[str]:
             yield from _zip_faults(file, shown)
         elif file.suffix == ".safetensors":
             yield from _weight_faults(file, shown)
+        elif file.suffix == ".onnx":
+            yield from graph_faults(file, shown=shown)
         elif shown == "textclf.json":
             yield from _card_faults(read_object(file, most=LARGEST_CARD))
         elif file.name in CONFIGS:

@@ -23,6 +23,7 @@ from textclf.errors import BundleError, ConfigError, ModelError, TextclfWarning
 from textclf.evaluate import Estimate, Sampling, check_comparable, summarise
 from textclf.files import check_writable, sha256_of
 from textclf.labeller import Labeller
+from textclf.locks import held
 from textclf.metrics import Scored, Weights, macro_f1
 from textclf.models.cascade import Cascade, move_scores
 from textclf.models.interface import Options, Trainable
@@ -156,38 +157,39 @@ def cascade(
     models = (load_bundle(sources[0]), load_bundle(sources[1]))
     check_members(*models)
     check_writable(path)
-    examples, n_labelled = evidence(*models, validation, texts)
-    settings: dict[str, Any] = {"per": per, "confidence": confidence, "n_resamples": n_resamples, "seed": seed}
-    answers = Answers.of(*models, examples)
-    offers = [answers.offer(each, **settings) for each in OTHER_TARGETS]
-    fit = answers.fit(target, **settings)
-    if fit.sure.mean() < LEAST_SHARE:
-        raise ModelError(_too_little(target, per, confidence, fit, offers))
-    whole = join(*models, fit.bands)
-    every = max(1, -(-len(examples) // TIMED))
-    sample = examples.take(range(0, len(examples), every))
-    named = {"fast": models[0], "slow": models[1], "cascade": whole}
-    speeds = measure_speeds(named, sample.texts, sample.contexts)
-    _warn_of_speed(speeds)
-    apart = answers.apart * fit.sure[:, None]
-    scores, difference, told = answers.scores(whole, fit, n_labelled, n_resamples=n_resamples, seed=seed)
-    made = Cascading(
-        model=whole,
-        path=path,
-        fit=fit,
-        target=target,
-        per=per,
-        confidence=confidence,
-        by_paragraph=1 - float(apart.any(axis=1).mean()),
-        by_decision=1 - float(apart.mean()),
-        offers=offers,
-        macro_f1=scores,
-        difference=difference,
-        speeds=speeds,
-        n_articles=len(np.unique(examples.groups)),
-    )
-    card = _card(made, models, examples, told)
-    return replace(made, model=save_bundle(whole, path, kind="cascade", card=card))
+    with held(path, what="making of a cascade"):
+        examples, n_labelled = evidence(*models, validation, texts)
+        settings: dict[str, Any] = {"per": per, "confidence": confidence, "n_resamples": n_resamples, "seed": seed}
+        answers = Answers.of(*models, examples)
+        offers = [answers.offer(each, **settings) for each in OTHER_TARGETS]
+        fit = answers.fit(target, **settings)
+        if fit.sure.mean() < LEAST_SHARE:
+            raise ModelError(_too_little(target, per, confidence, fit, offers))
+        whole = join(*models, fit.bands)
+        every = max(1, -(-len(examples) // TIMED))
+        sample = examples.take(range(0, len(examples), every))
+        named = {"fast": models[0], "slow": models[1], "cascade": whole}
+        speeds = measure_speeds(named, sample.texts, sample.contexts)
+        _warn_of_speed(speeds)
+        apart = answers.apart * fit.sure[:, None]
+        scores, difference, told = answers.scores(whole, fit, n_labelled, n_resamples=n_resamples, seed=seed)
+        made = Cascading(
+            model=whole,
+            path=path,
+            fit=fit,
+            target=target,
+            per=per,
+            confidence=confidence,
+            by_paragraph=1 - float(apart.any(axis=1).mean()),
+            by_decision=1 - float(apart.mean()),
+            offers=offers,
+            macro_f1=scores,
+            difference=difference,
+            speeds=speeds,
+            n_articles=len(np.unique(examples.groups)),
+        )
+        card = _card(made, models, examples, told)
+        return replace(made, model=save_bundle(whole, path, kind="cascade", card=card))
 
 
 def check_request(out: Path, sources: tuple[Path, Path], *, target: float, confidence: float) -> None:
@@ -354,7 +356,7 @@ def _card(
     if None not in seconds:
         training["wall_seconds"] = sum(seconds)
     card = {
-        **({"scripts": slow.card["scripts"]} if "scripts" in slow.card else {}),
+        **{key: slow.card[key] for key in ("scripts", "languages") if key in slow.card},
         "config": config,
         "data": {split: _met(models, split) for split in ("train", "validation")},
         "training": training,

@@ -20,6 +20,7 @@ from textclf.errors import BundleError, DataError, ModelError
 from textclf.evaluate import paired_difference
 from textclf.files import check_writable, sha256_of
 from textclf.labeller import Labeller
+from textclf.locks import held
 from textclf.metrics import Scored
 from textclf.models.exported import GRAPH, TOKENIZER, Exported, ExportedOptions, write_shifts
 from textclf.models.interface import Drawing, Draws
@@ -126,6 +127,7 @@ def export(
         BundleError: When the model cannot be read, or `out` holds something else.
         ModelError: When its kind or architecture cannot be exported, or the graph does not give what the model does.
         DataError: When integers are asked for and there are no texts to fit them on.
+        LockedError: When another export into the same folder is under way.
     """
     model, out = Path(model), Path(out)
     if out.resolve() == model.resolve():
@@ -146,7 +148,7 @@ def export(
             "integers are fitted on training paragraphs, and the files the model was trained on are not to be found "
             "here; name labelled files of the same kind of text with --samples FILE"
         )
-    with TemporaryDirectory() as folder:
+    with held(out, what="export"), TemporaryDirectory() as folder:
         maker = _Maker(before, drawing, runtime, Path(folder), held_out, texts)
         maker.check_float()
         plans = maker.plans() if int8 else []

@@ -63,6 +63,12 @@ class Labeller:
         counts = self.card.get("scripts", {"Latin": 1})
         return frozenset(name for name, count in counts.items() if count * 100 >= sum(counts.values()))
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages of one in a hundred training paragraphs or more, as codes; none where the card does not say."""
+        counts = self.card.get("languages", {})
+        return frozenset(code for code, count in counts.items() if count * 100 >= sum(counts.values()))
+
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Return calibrated probabilities, float32 (n, k), rows in order.
 

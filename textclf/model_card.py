@@ -237,10 +237,8 @@ def _limits(card: Mapping[str, Any]) -> Iterator[str]:
 
 def _making(card: Mapping[str, Any]) -> Iterator[str]:
     libraries = ", ".join(f"{plain(name)} {plain(version)}" for name, version in card.get("libraries", {}).items())
-    yield f"Written on {plain(card['created'])} by textclf {plain(card['textclf_version'])}, with {escaped(libraries)}."
-    seconds = card.get("training", {}).get("seconds")
-    if isinstance(seconds, (int, float)):
-        yield f"Training took {seconds:,.0f} s."
+    yield f"Written by textclf {plain(card['textclf_version'])}, with {escaped(libraries)}."
+    yield "When, and how long training took, stands in `textclf.json` under `run`."
     yield ""
     exported = card.get("export")
     if exported:

@@ -17,6 +17,7 @@ from textclf.errors import DataError
 from textclf.files import written_aside
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
+from textclf.languages import can_tell, language_of, looked_at
 from textclf.progress import log, log_skipped, track
 from textclf.records import LabelledPassage, Unit
 from textclf.scripts import script_of
@@ -54,6 +55,9 @@ class Summary:
         unit: What was labelled at a time.
         foreign: Paragraphs by their script, of scripts the model was not trained on.
         unread: Paragraphs without a letter, which were not read.
+        heard: Paragraphs whose language was looked at: all, or of many the first 1,000 and then one in ten; none
+            where the model's card or the extra `language` is missing.
+        languages: Of those, by code, the ones in languages the model was not trained on.
     """
 
     paragraphs: int = 0
@@ -63,6 +67,8 @@ class Summary:
     unit: Unit = "paragraph"
     foreign: dict[str, int] = field(default_factory=dict)
     unread: int = 0
+    heard: int = 0
+    languages: dict[str, int] = field(default_factory=dict)
 
 
 def predict_files(
@@ -93,7 +99,7 @@ def predict_files(
     summary = Summary(per_label=dict.fromkeys(model.labels, 0), unit=unit)
     passages = stream_passages(inputs, exclude=Path(out) if out else None, on_skip=summary.skipped.append)
     units = split_units(passages, unit=unit, language=language)
-    labelled = _counted(model.label_stream(units), summary, known=model.scripts)
+    labelled = _counted(model.label_stream(units), summary, model)
     with open_writer(out, model.labels, escape_formulas=escape_formulas) as writer:
         for passage in track(labelled, what="labelling", unit=f" {unit}s"):
             writer.write(passage)
@@ -101,6 +107,7 @@ def predict_files(
             raise DataError("there is no paragraph in the input; nothing was written")
     log_skipped(summary.skipped, why="not a kind of file that is read")
     _warn_of_scripts(summary, known=model.scripts)
+    _warn_of_languages(summary, known=model.languages)
     return summary
 
 
@@ -117,11 +124,24 @@ def _warn_of_scripts(summary: Summary, *, known: frozenset[str]) -> None:
         )
 
 
-def _counted(
-    labelled: Iterable[LabelledPassage], summary: Summary, *, known: frozenset[str]
-) -> Iterator[LabelledPassage]:
+def _warn_of_languages(summary: Summary, *, known: frozenset[str]) -> None:
+    if summary.languages:
+        of = "" if summary.heard == summary.paragraphs else " whose language was looked at"
+        log.warning(
+            "of %s %ss%s, these are in languages the model was not trained on (it knows %s): %s. Do not rely on their "
+            "labels unless you have measured them",
+            f"{summary.heard:,}",
+            summary.unit,
+            of,
+            ", ".join(sorted(known)),
+            ", ".join(f"{count:,} {code}" for code, count in sorted(summary.languages.items())),
+        )
+
+
+def _counted(labelled: Iterable[LabelledPassage], summary: Summary, model: Labeller) -> Iterator[LabelledPassage]:
     last: str | None = None
-    for passage in labelled:
+    known, spoken = model.scripts, model.languages if can_tell() else frozenset()
+    for passage, listened in zip(labelled, looked_at(), strict=False):
         summary.paragraphs += 1
         summary.articles += passage.article_id != last
         last = passage.article_id
@@ -129,6 +149,11 @@ def _counted(
         summary.unread += not passage.windows
         if script and script not in known:
             summary.foreign[script] = summary.foreign.get(script, 0) + 1
+        elif script and spoken and listened:
+            summary.heard += 1
+            language = language_of(passage.text)
+            if language and language not in spoken:
+                summary.languages[language] = summary.languages.get(language, 0) + 1
         for name in passage.labels:
             summary.per_label[name] += 1
         yield passage

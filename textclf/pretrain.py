@@ -18,6 +18,7 @@ from textclf.articles import stream_passages
 from textclf.bundle import library_versions
 from textclf.errors import DataError, ModelError
 from textclf.files import check_writable, sha256_of, written_aside
+from textclf.locks import held
 from textclf.models.checkpoints import checkpoints_in
 from textclf.models.encoders import VOCABULARIES, find_encoder, load_tokenizer, quiet, weight_files
 from textclf.models.masked_encoder import open_masked, settle
@@ -77,13 +78,14 @@ def pretrain(
         DataError: When there are fewer than two articles.
         ModelError: When the encoder has no mask token or cannot be trained so, or `out` holds something else.
         StoppedError: When the process was asked to stop; the same command goes on.
+        LockedError: When another pretraining into the same folder is under way.
     """
     path = Path(out)
     check_place(path, inputs)
     check_writable(path)
     source = find_encoder(encoder, allow_bin=allow_bin)
     tokenizer = check_tokenizer(load_tokenizer(source, max_length=settings.max_length), encoder)
-    with checkpoints_in(path.parent / f".{path.name}.checkpoints"):
+    with held(path, what="pretraining"), checkpoints_in(path.parent / f".{path.name}.checkpoints"):
         model, fresh_head = open_masked(source, tokenizer, seed=settings.seed, allow_bin=allow_bin)
         digest = hashlib.sha256()
         stream = read_stream(tokenizer, inputs, digest)

@@ -24,6 +24,7 @@ from textclf.cut_offs import CutOffs, by_confidence, cut_offs_at
 from textclf.errors import BundleError, ConfigError, DataError, TextclfWarning
 from textclf.files import check_writable, sha256_of, written_aside
 from textclf.labeller import STREAM_WINDOW, Labeller, readable
+from textclf.locks import held
 from textclf.progress import log_skipped, track
 from textclf.records import MAX_CHARACTERS, Article, Paragraph, Passage
 from textclf.thresholds import NEVER
@@ -81,6 +82,7 @@ def pseudo_label(
             paragraph to label.
         BundleError: When `source` is no model, or does not tell what is needed.
         WriteError: When the output cannot be written.
+        LockedError: When another process labels into the same file.
     """
     path = Path(out)
     check_request(path, precision=precision, confidence=confidence)
@@ -99,7 +101,11 @@ def pseudo_label(
     by |= {"precision": precision or PRECISION} if confidence is None else {"confidence": confidence}
     found = PseudoLabelling(path, cut_offs, dict.fromkeys(model.labels, 0), dict.fromkeys(model.labels, 0))
     passages = stream_passages(inputs, exclude=path, on_skip=found.skipped.append)
-    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="\n") as file:
+    with (
+        held(path, what="labelling"),
+        written_aside(path) as aside,
+        aside.open("w", encoding="utf-8", newline="\n") as file,
+    ):
         for article in label_articles(model, track(passages, what="labelling", unit=" paragraphs"), found, by):
             file.write(json.dumps(article.to_json(), ensure_ascii=False) + "\n")
         if not found.n_paragraphs:

@@ -18,6 +18,7 @@ from textclf.bundle import check_replaceable, load_bundle, save_bundle
 from textclf.errors import ConfigError, DataError, TextclfWarning, did_you_mean
 from textclf.files import check_writable
 from textclf.labeller import Labeller
+from textclf.locks import held
 from textclf.objectives import F1, Objective
 from textclf.records import Article
 from textclf.threshold_fit import LabelFit, fit_for, warn_of_fits
@@ -85,38 +86,39 @@ def refit_thresholds(
     check_adjustable(model)
     check_request(model, labels, given, fits=read_articles is not None)
     check_writable(path)
-    came_from = origin(model)
-    thresholds, fits, target = model.thresholds.copy(), dict[str, LabelFit](), None
-    if read_articles is not None:
-        target = look_at_labelled(model, read_articles(model))
-        seen = check_unseen(model, target, allow_leakage=allow_leakage)
-        chosen = [name for name in model.labels if name not in given and _is_chosen(model, name, labels)]
-        fits = fit_anew(model, target, objective, chosen, n_resamples=n_resamples, seed=seed)
-        warn_of_fits(list(fits), list(fits.values()))
-    for column, name in enumerate(model.labels):
-        thresholds[column] = given.get(name, fits[name].threshold if name in fits else thresholds[column])
-    step = {
-        "from": came_from,
-        "method": "thresholds",
-        "target": {} if target is None else {**target.to_json(), "seen_in_training": seen},
-        "resamples": n_resamples,
-        "seed": seed,
-        "labels": {
-            name: {
-                "outcome": "set by hand" if name in given else "fitted" if name in fits else "kept",
-                "old_threshold": float(old),
-                "new_threshold": float(new),
-                **(fits[name].objective.to_json() if name in fits else {}),
-            }
-            for name, old, new in zip(model.labels, model.thresholds, thresholds, strict=True)
-        },
-    }
-    told = {**model.card.get("threshold_fit", {}), **{name: fit.to_json() for name, fit in fits.items()}}
-    told |= {name: {"objective": "by hand"} for name in given}
-    card = {**carried_over(model, step), "threshold_fit": told}
-    saved = save_bundle(replace(model, thresholds=thresholds), path, kind=model.card["kind"], card=card)
-    counts = (0, 0) if target is None else (len(target.article_ids), len(target.groups))
-    return Refit(saved, path, model.thresholds, fits, tuple(given), *counts)
+    with held(path, what="fitting of thresholds"):
+        came_from = origin(model)
+        thresholds, fits, target = model.thresholds.copy(), dict[str, LabelFit](), None
+        if read_articles is not None:
+            target = look_at_labelled(model, read_articles(model))
+            seen = check_unseen(model, target, allow_leakage=allow_leakage)
+            chosen = [name for name in model.labels if name not in given and _is_chosen(model, name, labels)]
+            fits = fit_anew(model, target, objective, chosen, n_resamples=n_resamples, seed=seed)
+            warn_of_fits(list(fits), list(fits.values()))
+        for column, name in enumerate(model.labels):
+            thresholds[column] = given.get(name, fits[name].threshold if name in fits else thresholds[column])
+        step = {
+            "from": came_from,
+            "method": "thresholds",
+            "target": {} if target is None else {**target.to_json(), "seen_in_training": seen},
+            "resamples": n_resamples,
+            "seed": seed,
+            "labels": {
+                name: {
+                    "outcome": "set by hand" if name in given else "fitted" if name in fits else "kept",
+                    "old_threshold": float(old),
+                    "new_threshold": float(new),
+                    **(fits[name].objective.to_json() if name in fits else {}),
+                }
+                for name, old, new in zip(model.labels, model.thresholds, thresholds, strict=True)
+            },
+        }
+        told = {**model.card.get("threshold_fit", {}), **{name: fit.to_json() for name, fit in fits.items()}}
+        told |= {name: {"objective": "by hand"} for name in given}
+        card = {**carried_over(model, step), "threshold_fit": told}
+        saved = save_bundle(replace(model, thresholds=thresholds), path, kind=model.card["kind"], card=card)
+        counts = (0, 0) if target is None else (len(target.article_ids), len(target.groups))
+        return Refit(saved, path, model.thresholds, fits, tuple(given), *counts)
 
 
 def fit_anew(

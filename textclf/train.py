@@ -24,6 +24,7 @@ from textclf.evaluate import Evaluation, summarise
 from textclf.files import check_writable
 from textclf.labeller import Labeller, fit_labeller
 from textclf.labels import LabelSet
+from textclf.languages import count_languages
 from textclf.locks import held
 from textclf.memory import peak_memory
 from textclf.metrics import Scored
@@ -119,6 +120,7 @@ def _train(config: Config, path: Path) -> TrainingResult:
             if articles
         },
         "scripts": dict(Counter(script_of(p.text) for article in training for p in article.paragraphs)),
+        "languages": count_languages([p.text for article in training for p in article.paragraphs]),
         "shares": describe_shares(config.labels, fitted.scored),
         "training": {**getattr(fitted.model.predictor, "info", {}), **cost},
         "validation_scores": {

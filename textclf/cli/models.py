@@ -98,6 +98,7 @@ def predict(
         )
     counts = ", ".join(f"{name} {count}" for name, count in summary.per_label.items())
     where = f", written to {out}" if out else ""
+    where += f", {summary.unread} of them without a letter and so without a label" if summary.unread else ""
     typer.echo(f"{summary.paragraphs} {summary.unit}s of {summary.articles} articles{where}: {counts}", err=True)
 
 

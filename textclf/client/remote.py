@@ -108,6 +108,7 @@ class Answer:
                 each["text"],
                 labels,
                 {name: float(each["scores"][name]) for name in self.model.labels},
+                windows=int(each.get("read", True)),
                 start=each.get("start"),
                 end=each.get("end"),
             )

@@ -14,11 +14,15 @@ import numpy as np
 from textclf.progress import log
 
 
-def cache_folder() -> Path:
-    """Return the folder for caches: `TEXTCLF_CACHE`, or `textclf` in the user's cache folder."""
+def cache_folder() -> Path | None:
+    """Return the folder for caches: `TEXTCLF_CACHE`, or `textclf` in the user's cache folder; None without a home."""
     given = os.environ.get("TEXTCLF_CACHE")
     base = os.environ.get("XDG_CACHE_HOME")
-    return Path(given) if given else (Path(base) if base else Path.home() / ".cache") / "textclf"
+    try:
+        return Path(given) if given else (Path(base) if base else Path.home() / ".cache") / "textclf"
+    except RuntimeError:  # HOME is not set, and the system knows no home of this user
+        log.warning("there is no home folder, so no embeddings are kept; name a folder for them in TEXTCLF_CACHE")
+        return None
 
 
 def row_key(row: Mapping[str, Sequence[int]]) -> bytes:
@@ -40,16 +44,17 @@ class EmbeddingCache:
     """
 
     def __init__(self, name: str, *, width: int, folder: Path | None = None) -> None:
-        self.path = (folder or cache_folder()) / "embeddings" / f"{name}.sqlite"
+        folder = folder or cache_folder()
+        self.path = None if folder is None else folder / "embeddings" / f"{name}.sqlite"
         self.width = width
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
         """Return the embeddings known, by key; an unreadable cache knows none."""
         found: dict[bytes, np.ndarray] = {}
-        if not self.path.is_file():
+        if self.path is None or not _is_file(self.path):
             return found
         try:
-            with closing(self._connect()) as connection:
+            with closing(_connect(self.path)) as connection:
                 for start in range(0, len(keys), 500):
                     part = keys[start : start + 500]
                     marks = ",".join("?" * len(part))
@@ -66,14 +71,24 @@ class EmbeddingCache:
 
     def put(self, embeddings: Mapping[bytes, np.ndarray]) -> None:
         """Keep embeddings; a cache that cannot be written is left alone with a warning."""
+        if self.path is None:
+            return
         rows = [(key, np.asarray(vector, dtype="<f4").tobytes()) for key, vector in embeddings.items()]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect()) as connection, connection:
+            with closing(_connect(self.path)) as connection, connection:
                 connection.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)")
                 connection.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?)", rows)
         except (sqlite3.Error, OSError) as fault:
             log.warning("the embedding cache %s cannot be written (%s); going on without it", self.path, fault)
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=30)
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=30)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a home that may not be entered
+        return False

@@ -76,7 +76,10 @@ def find_encoder(name: str, *, allow_bin: bool = False) -> Path:
     Raises:
         ModelError: When it is to be had nowhere; the message says what to install or download.
     """
-    folder = Path(name).expanduser()
+    try:
+        folder = Path(name).expanduser()
+    except RuntimeError:  # "~" where the system knows no home
+        folder = Path(name)
     if (folder / "config.json").is_file():
         if not has_safetensors(folder) and not allow_bin:
             raise ModelError(f"encoder {name!r}: this folder has no model.safetensors. {BIN_ADVICE}")

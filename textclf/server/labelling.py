@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from textclf.errors import DataError
+from textclf.labeller import says_something
 from textclf.records import Article, Passage
 from textclf.server.batching import Job
 from textclf.server.guard import Notes
@@ -181,6 +182,7 @@ def _record(served: Served, passage: Passage, row: np.ndarray, state: ServerStat
         "text": passage.text,
         "labels": [*labels],
         "scores": scores,
+        "read": says_something(passage.text),
         "start": passage.start,
         "end": passage.end,
     }

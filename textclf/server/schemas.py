@@ -57,6 +57,7 @@ class LabelledParagraph(BaseModel):
     text: str = Field(description="As the model read it.", examples=[EXAMPLE])
     labels: list[str] = Field(description="Those whose score reaches their threshold.", examples=[["clashes"]])
     scores: dict[str, float] = Field(description="The calibrated probability of every label.")
+    read: bool = Field(True, description="Whether it has a letter; one without is not read, and every score is 0.")
     start: int = Field(description="Where it begins in the input, in characters (Unicode code points).")
     end: int = Field(description="Where it ends.")
     explanation: dict[str, Any] | None = Field(
