@@ -54,6 +54,9 @@ class Memory:
     def batch(self, *, texts: int, characters: int, seconds: float) -> None:
         assert texts == len(self.batches[-1])
 
+    def queue(self, *, texts: int, characters: int) -> None:
+        assert characters >= texts * LEAST_COST
+
 
 Scenario = Callable[[Batcher, Memory], Coroutine[Any, Any, None]]
 

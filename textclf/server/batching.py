@@ -39,10 +39,14 @@ class WorkError(Exception):
 
 
 class BatchMeter(Protocol):
-    """What is told of batches."""
+    """What is told of batches and of the queue."""
 
     def batch(self, *, texts: int, characters: int, seconds: float) -> None:
         """Count a batch that was run."""
+        ...
+
+    def queue(self, *, texts: int, characters: int) -> None:
+        """Take down what waits."""
         ...
 
 
@@ -115,7 +119,7 @@ class Batcher:
         budget: Characters of a batch.
         max_wait_s: How long a text waits for company.
         max_queue: Characters that may wait. A request that would wait alone is always taken.
-        meter: Is told of batches.
+        meter: Is told of batches and of what waits.
     """
 
     def __init__(self, *, budget: int, max_wait_s: float, max_queue: int, meter: BatchMeter) -> None:
@@ -176,6 +180,7 @@ class Batcher:
     def _count(self, job: Job, start: int, end: int, *, sign: int) -> None:
         self.waiting_texts += sign * (end - start)
         self.waiting_cost += sign * sum(job.costs[start:end])
+        self.meter.queue(texts=self.waiting_texts, characters=self.waiting_cost)
 
     async def _go_on(self) -> None:
         while True:
