@@ -89,9 +89,11 @@ def run_server(
         ws="none",
         lifespan="on",
         backlog=at_a_time,
+        loop="auto" if at_a_time == BACKLOG else "asyncio",  # uvloop takes all that wait, whatever it is told
         timeout_graceful_shutdown=int(settings.timeout_s) + 5,
     )
-    asyncio.run(_run(uvicorn.Server(config), listener, state, log, on_ready))
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_run(uvicorn.Server(config), listener, state, log, on_ready))
 
 
 async def _run(
