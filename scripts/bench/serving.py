@@ -24,6 +24,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -32,7 +33,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def contestants(model: Path, port: int, litserve: str | None) -> list[Contestant
 def running(contestant: Contestant, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server and give its process once it answers."""
     command = [*contestant.command, *options]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, process_group=0)
     try:
         for _ in range(900):
             try:
@@ -119,11 +120,11 @@ def running(contestant: Contestant, port: int, *options: str) -> Iterator[subpro
         yield process
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # LitServe leaves its workers behind
+        process.wait()
 
 
 def wrk(url: str, script: str, *given: str, connections: int, seconds: float) -> str:
