@@ -54,6 +54,9 @@ class Memory:
     def batch(self, *, texts: int, characters: int, seconds: float) -> None:
         assert texts == len(self.batches[-1])
 
+    def queue(self, *, texts: int, characters: int) -> None:
+        assert characters >= texts * LEAST_COST
+
 
 Scenario = Callable[[Batcher, Memory], Coroutine[Any, Any, None]]
 
@@ -122,6 +125,23 @@ def test_a_lone_text_waits_no_longer_than_it_should() -> None:
             assert await put(batcher, memory, ["a"]).all() == ["A"]
 
     batching(scenario, max_wait_s=0.01)
+
+
+def test_only_clients_that_had_company_wait_for_it() -> None:
+    async def scenario(batcher: Batcher, memory: Memory) -> None:
+        async with asyncio.timeout(20):
+            for _ in range(3):
+                assert await put(batcher, memory, ["a"]).all() == ["A"]
+            memory.batches.clear()
+            await asyncio.gather(*(put(batcher, memory, [name]).all() for name in "abc"))
+            again = [asyncio.create_task(put(batcher, memory, [name]).all()) for name in "ab"]
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert memory.batches == [["a", "b", "c"]]
+            await asyncio.gather(put(batcher, memory, ["c"]).all(), *again)
+        assert memory.batches == [["a", "b", "c"], ["a", "b", "c"]]
+
+    batching(scenario, max_wait_s=3_600.0)
 
 
 def test_a_long_request_does_not_hold_up_a_short_one() -> None:

@@ -19,6 +19,9 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="Bearer tokens that are let in, one a line; or in TEXTCLF_TOKENS."),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=256, help="Processes that serve; the limits below are each one's.")
+    ] = 1,
     max_wait_ms: Annotated[
         float, typer.Option(metavar="MS", min=0, help="How long a text waits for others to share its batch.")
     ] = 5.0,
@@ -67,4 +70,4 @@ def serve(
         tokens=read_tokens(token_file),
         log_json=log_json,
     )
-    run(model, host=host, port=port, settings=settings)
+    run(model, host=host, port=port, settings=settings, workers=workers)

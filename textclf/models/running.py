@@ -107,11 +107,14 @@ def run_batches(
         run_batch: Turns m rows of like length into (m, width).
         width: Numbers for each row.
         batch_tokens: The most tokens of a batch, padding counted.
-        threads: Batches run at once.
+        threads: Batches run at once; there are at least so many, where there are rows for them.
         show: Whether to show progress.
     """
     results = np.zeros((len(rows), width), dtype=np.float32)
     batches = batches_by_length([len(row["input_ids"]) for row in rows], max_tokens=batch_tokens)
+    if 0 < len(batches) < threads:  # few rows, too, keep every thread at work
+        pieces = -(-threads // len(batches))
+        batches = [piece for batch in batches for piece in np.array_split(batch, pieces) if len(piece)]
 
     def run(batch: np.ndarray) -> None:
         results[batch] = run_batch([rows[i] for i in batch])

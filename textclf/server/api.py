@@ -116,6 +116,7 @@ async def reload(request: Request) -> Response:
         state.log.event("reload refused", reason=str(fault))
         raise RefusalError(409, str(fault), reason="reload") from fault
     state.log.event("reloaded", model=served.name, version=served.version)
+    state.tell_others()
     return JSONResponse(served.identity())
 
 

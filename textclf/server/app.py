@@ -46,7 +46,6 @@ def make_app(path: Path, served: Served, settings: ServerSettings, *, log: Log |
         max_queue=settings.max_queue,
         meter=measures,
     )
-    measures.watch(queue_texts=lambda: batcher.waiting_texts, queue_characters=lambda: batcher.waiting_cost)
     reading = ReadingProcess(most_s=settings.read_s)
     state = ServerState(settings, shelf, batcher, measures, log, reading)
 

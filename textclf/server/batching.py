@@ -1,9 +1,10 @@
 """Requests that come together share batches, take turns, and leave when nobody waits for them.
 
-One thread runs the model. While it is free, a text waits at most `max_wait_s` for company; while it works, texts gather
-and the next batch begins the moment it is done. A batch takes from every waiting request in turn, so that a long one
-does not hold up short ones, until it holds `budget` characters; its texts are sorted by length, which leaves little
-padding. Each request gets its results in order, in parts, as its batches are done.
+One thread runs the model. While it works, texts gather, and the next batch begins when it is done. A text waits for
+company, at most `max_wait_s`, only while fewer requests are there than there were at the last batch: clients that were
+just answered tend to come back together, and one that is alone is not kept waiting. A batch takes from every waiting
+request in turn, so that a long one does not hold up short ones, until it holds `budget` characters; its texts are
+sorted by length, which leaves little padding. Each request gets its results in order, in parts, as batches are done.
 """
 
 from __future__ import annotations
@@ -39,10 +40,14 @@ class WorkError(Exception):
 
 
 class BatchMeter(Protocol):
-    """What is told of batches."""
+    """What is told of batches and of the queue."""
 
     def batch(self, *, texts: int, characters: int, seconds: float) -> None:
         """Count a batch that was run."""
+        ...
+
+    def queue(self, *, texts: int, characters: int) -> None:
+        """Take down what waits."""
         ...
 
 
@@ -115,7 +120,7 @@ class Batcher:
         budget: Characters of a batch.
         max_wait_s: How long a text waits for company.
         max_queue: Characters that may wait. A request that would wait alone is always taken.
-        meter: Is told of batches.
+        meter: Is told of batches and of what waits.
     """
 
     def __init__(self, *, budget: int, max_wait_s: float, max_queue: int, meter: BatchMeter) -> None:
@@ -124,6 +129,7 @@ class Batcher:
         self._jobs: deque[Job] = deque()
         self._changed = asyncio.Event()
         self._pace = 0.0  # characters a second, of late
+        self._company = 1  # requests in the last batch, and beside it
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="textclf-model")
         self._task: asyncio.Task[None] | None = None
 
@@ -176,6 +182,7 @@ class Batcher:
     def _count(self, job: Job, start: int, end: int, *, sign: int) -> None:
         self.waiting_texts += sign * (end - start)
         self.waiting_cost += sign * sum(job.costs[start:end])
+        self.meter.queue(texts=self.waiting_texts, characters=self.waiting_cost)
 
     async def _go_on(self) -> None:
         while True:
@@ -191,11 +198,15 @@ class Batcher:
         latest = min(job.arrived for job in self._jobs) + self.max_wait_s
         try:
             async with asyncio.timeout_at(latest):
-                while self._jobs and self.waiting_cost < self.budget and not self._jobs[0].alone:
+                while self._awaits_company():
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             return
+
+    def _awaits_company(self) -> bool:
+        too_few = 0 < len(self._jobs) < self._company and not self._jobs[0].alone
+        return too_few and self.waiting_cost < self.budget
 
     def _take(self) -> list[Part]:
         """Take a batch from the queue: a share of each job in turn, from jobs whose work is the same."""
@@ -222,6 +233,7 @@ class Batcher:
     async def _run(self, parts: Sequence[Part]) -> None:
         """Run a batch; where the model raises, each part again by itself, so that one text spoils no other's."""
         done = await self._results(parts)
+        self._company = len({part.job for part in parts} | set(self._jobs))
         if isinstance(done, WorkError) and len(parts) > 1:
             for part in parts:
                 again = await self._results([part])

@@ -16,6 +16,7 @@ import numpy as np
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from textclf.server.binary_tensors import HEADER, json_length, unpacked
 from textclf.server.logs import Log
 from textclf.server.measures import Measures
 from textclf.server.refusals import RefusalError
@@ -41,6 +42,10 @@ HEADERS = {
 }
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+INFER = re.compile(r"/v2/models/[^/]+/infer")
+UNNAMED = ("", "application/octet-stream")
+"""What Triton's clients call a body of theirs: nothing, even where it is JSON."""
+
 GONE = 499  # the status in logs of a client that went away
 
 
@@ -115,7 +120,7 @@ class Guard:
         body = b""
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             body = await self._read_body(receive, headers, notes)
-            self._check_body(body, headers)
+            body = self._check_body(body, headers, scope)
         gone = asyncio.Event()
         replay = Replay(body, gone)
         work = asyncio.ensure_future(self.app(scope, replay.receive, answer.send))
@@ -170,14 +175,21 @@ class Guard:
             told = f"the body was not whole after {self._settings.timeout_s:g} s"
             raise RefusalError(408, told, headers={"Connection": "close"}, reason="time") from fault
 
-    def _check_body(self, body: bytes, headers: Headers) -> None:
+    def _check_body(self, body: bytes, headers: Headers, scope: Scope) -> bytes:
+        """Return the JSON of a body."""
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if body and kind != "application/json":
+        infers = INFER.fullmatch(scope["path"]) is not None
+        if body and kind != "application/json" and not (infers and kind in UNNAMED):
             told = "the body must be JSON; send it with the header: Content-Type: application/json"
             raise RefusalError(415, told, reason="content_type")
-        if nesting(body) > self._settings.max_nesting:
+        length = json_length(headers.get(HEADER, ""), len(body)) if infers else len(body)
+        if nesting(body[:length]) > self._settings.max_nesting:
             told = f"brackets of the body nest deeper than {self._settings.max_nesting}"
             raise RefusalError(422, told, faults=[("body", told)], reason="nesting")
+        if not infers:
+            return body
+        MutableHeaders(scope=scope)["content-type"] = "application/json"
+        return unpacked(body, length) if HEADER in headers else body
 
 
 class Answer:

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol (version 2), as KServe, Triton and others speak it, over JSON."""
+"""The Open Inference Protocol (version 2), as KServe, Triton and others speak it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from textclf.server.api import REFUSED
+from textclf.server.binary_tensors import packed_answer
 from textclf.server.labelling import passages_of_texts, score
 from textclf.server.refusals import RefusalError, Refused, invalid, mended
 from textclf.server.schemas import InferRequest, InferResponse
@@ -34,7 +35,7 @@ async def ready(request: Request) -> Response:
 
 async def server() -> Response:
     """Tell what the server is."""
-    return JSONResponse({"name": "textclf", "version": __version__, "extensions": []})
+    return JSONResponse({"name": "textclf", "version": __version__, "extensions": ["binary_tensor_data"]})
 
 
 async def model(request: Request, name: str) -> Response:
@@ -91,7 +92,7 @@ async def infer(request: Request, name: str, body: InferRequest) -> Response:
         },
     }
     answer = {"model_name": served.name, "model_version": served.version, "outputs": [made[w] for w in wanted]}
-    return JSONResponse(answer if body.id is None else {**answer, "id": body.id})
+    return packed_answer(answer if body.id is None else {**answer, "id": body.id}, binary_outputs(body))
 
 
 def texts_of(body: InferRequest) -> list[str]:
@@ -113,6 +114,14 @@ def texts_of(body: InferRequest) -> list[str]:
     if faults:
         raise invalid(*faults)
     return [mended(row) for row in rows]
+
+
+def binary_outputs(body: InferRequest) -> set[str]:
+    """Return the names of the outputs that are asked for as bytes."""
+    usual = body.parameters.get("binary_data_output") is True
+    if body.outputs is None:
+        return set(OUTPUTS) if usual else set()
+    return {output.name for output in body.outputs if output.parameters.get("binary_data", usual) is True}
 
 
 def _named(state: ServerState, name: str) -> Served:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from functools import partial
 from typing import Any
 
 import prometheus_client as prometheus
+from prometheus_client import multiprocess
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Measures:
-    """The counters of one server."""
+    """The counters of one server. Its processes share them where PROMETHEUS_MULTIPROC_DIR names a folder for that."""
 
     content_type: str = prometheus.CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
         self.registry = prometheus.CollectorRegistry()
+        self._shared = bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+        self._served: list[tuple[str, str]] = []
 
         def make(kind: Any, name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
             return kind(f"textclf_{name}", text, labels, registry=self.registry, **more)
 
-        counter, gauge, histogram = prometheus.Counter, prometheus.Gauge, prometheus.Histogram
+        counter, histogram = prometheus.Counter, prometheus.Histogram
+        gauge = partial(prometheus.Gauge, multiprocess_mode="livesum")
         self._requests = make(counter, "requests", "Requests answered.", ("route", "method", "status"))
         self._seconds = make(histogram, "request_seconds", "From a request's arrival to its end.", ("route",))
         self._rejections = make(counter, "rejections", "Requests refused, by reason.", ("reason",))
@@ -37,10 +42,10 @@ class Measures:
         self._queue_characters = make(gauge, "queue_characters", "Characters that wait for the model.")
         self._in_flight = make(gauge, "requests_in_flight", "Requests worked on.")
 
-    def watch(self, *, queue_texts: Callable[[], float], queue_characters: Callable[[], float]) -> None:
-        """Read the queue's depth from functions."""
-        self._queue_texts.set_function(queue_texts)
-        self._queue_characters.set_function(queue_characters)
+    def queue(self, *, texts: int, characters: int) -> None:
+        """Take down what waits for the model (see `BatchMeter`)."""
+        self._queue_texts.set(texts)
+        self._queue_characters.set(characters)
 
     def request(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that is over."""
@@ -73,9 +78,18 @@ class Measures:
 
     def model(self, name: str, version: str) -> None:
         """Tell which model is served."""
-        self._model.clear()
+        if self._shared:  # series that processes share cannot be taken out
+            for before in self._served:
+                self._model.labels(*before).set(0)
+        else:
+            self._model.clear()
         self._model.labels(name, version).set(1)
+        self._served = [(name, version)]
 
     def page(self) -> bytes:
-        """Return everything as Prometheus reads it."""
-        return bytes(prometheus.generate_latest(self.registry))
+        """Return everything as Prometheus reads it, of all processes of the server together."""
+        registry = self.registry
+        if self._shared:
+            registry = prometheus.CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)
+        return bytes(prometheus.generate_latest(registry))

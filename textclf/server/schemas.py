@@ -144,6 +144,7 @@ class WantedOutput(BaseModel):
     """An output that is asked for."""
 
     name: str
+    parameters: dict[str, Any] = {}
 
 
 class InferRequest(BaseModel):

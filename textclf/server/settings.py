@@ -17,7 +17,7 @@ class ServerSettings:
 
     Attributes:
         name: What the model is called; by default what its config is called.
-        max_wait_ms: How long a text waits for others to share its batch, while the model is free.
+        max_wait_ms: How long a text waits for others, where there were others of late, to share its batch.
         batch_characters: A batch takes no further text once it holds so many characters.
         max_queue: Characters that may wait for the model; past it requests are refused (429).
         max_requests: Requests worked on at a time; past it others are refused (429).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class ServerState:
         log: Where things are told.
         reading: Reads pages.
         draining: Whether the server is on its way out, so that it is no longer ready.
+        tell_others: Has processes beside this one load the model again.
     """
 
     settings: ServerSettings
@@ -39,6 +40,7 @@ class ServerState:
     log: Log
     reading: ReadingProcess
     draining: bool = False
+    tell_others: Callable[[], None] = lambda: None
 
     def submit(
         self, work: Work, items: Sequence[Any], lengths: Sequence[int], *, deadline: float, alone: bool = False
