@@ -126,9 +126,14 @@ def label_in_bulk(
     check_unit(unit)
     if block_rows < 1:
         raise DataError(f"block_rows must be at least 1, found {block_rows}")
+    given = list(inputs)
+    if not given:
+        raise DataError("nothing was given to label; give files, folders or addresses behind the model")
+    if not callable(engine) and engine not in ENGINES:
+        raise DataError(f"engine must be one of {', '.join(ENGINES)}, found {engine!r}")
     read_card(model)  # says what is wrong with a bundle before anything is read
     bundle, root = bundle_fingerprint(Path(model)), Path(out).absolute()
-    plan = make_plan(inputs, block_rows=block_rows, exclude=root)
+    plan = make_plan(given, block_rows=block_rows, exclude=root)
     log_skipped([Path(place) for place in plan.passed_over], why="not a kind of file that is read")
     if not plan.blocks:
         raise DataError("there is no paragraph in the input; nothing was written")
@@ -263,13 +268,6 @@ def _finish(root: Path, manifest: Mapping[str, Any], summary: BulkSummary, plan:
 
 
 def _engine(name: str, processes: int | None, options: Mapping[str, Any]) -> Engine:
-    """Return an engine by its name.
-
-    Raises:
-        DataError: When there is none.
-    """
-    if name not in ENGINES:
-        raise DataError(f"engine must be one of {', '.join(ENGINES)}, found {name!r}")
     module, _, attribute = ENGINES[name].partition(":")
     run = getattr(importlib.import_module(module), attribute)
     return lambda job, blocks: run(job, blocks, processes=processes, **options)

@@ -20,6 +20,7 @@ from textclf.errors import BundleError, DataError, MissingExtraError, ModelError
 from textclf.files import WriteError
 from textclf.progress import log
 
+COMMAND = (sys.executable, "-m", "textclf.bulk.worker")
 LOOKED_THROUGH = 2  # deaths over one block until its rows are looked at
 TRIES = 4  # deaths over one block until it is given up
 STOP_SECONDS = 10.0  # for a process to end when asked
@@ -239,7 +240,7 @@ class Worker:
         while self._process is None:
             with self._lock:
                 self.check_stopped()
-                command = [sys.executable, "-m", "textclf.bulk.worker", json.dumps(asdict(self._job))]
+                command = [*COMMAND, json.dumps(asdict(self._job))]
                 pipe = subprocess.PIPE
                 self._process = subprocess.Popen(  # noqa: S603 (our own module)
                     command, stdin=pipe, stdout=pipe, encoding="utf-8", env=_environment(), start_new_session=True
