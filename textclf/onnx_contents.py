@@ -36,7 +36,7 @@ def graph_faults(file: Path, *, shown: str) -> Iterator[str]:
         OSError: When it cannot be read.
     """
     look = _Look()
-    look.model(memoryview(np.memmap(file, dtype=np.uint8, mode="r")))
+    look.model(np.memmap(file, dtype=np.uint8, mode="r").data)
     yield from (f"{shown}: {fault}" for fault in dict.fromkeys(look.faults))
 
 

@@ -166,9 +166,11 @@ def check_output(out: str | Path | None) -> None:
         DataError: When its ending is not known or it is a folder.
     """
     if out is not None and Path(out).suffix.lower() not in WRITERS:
-        raise DataError(f"--out {out}: the ending must be one of {', '.join(WRITERS)}")
+        raise DataError(
+            f"--out {out}: the ending must be one of {', '.join(WRITERS)}; for a folder of parts, add --engine local"
+        )
     if out is not None and Path(out).is_dir():
-        raise DataError(f"--out {out} is a folder; give a file")
+        raise DataError(f"--out {out} is a folder; give a file, or add --engine local to write a folder of parts")
 
 
 @contextmanager
@@ -269,26 +271,37 @@ def _as_text(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
+def parquet_schema(labels: LabelSet) -> Any:
+    """Return the columns of the Parquet files that predictions are written to."""
+    import pyarrow as pa
+
+    types = dict.fromkeys(COLUMNS, pa.int64())
+    types |= {"article_id": pa.string(), "text": pa.string(), "labels": pa.list_(pa.string())}
+    types["scores"] = pa.struct([pa.field(name, pa.float32()) for name in labels])
+    return pa.schema([pa.field(name, kind) for name, kind in types.items()])
+
+
+def parquet_record(passage: LabelledPassage) -> dict[str, Any]:
+    """Return a row of those columns; half characters, which UTF-8 has no bytes for, become question marks."""
+    record = passage.to_json()
+    for name in ("article_id", "text"):
+        record[name] = record[name].encode("utf-8", errors="replace").decode("utf-8")
+    return record
+
+
 class Parquet:
     """Columns of fixed types: text, list of labels, a struct with one float per label; null where it is not known."""
 
     def __init__(self, path: Path, labels: LabelSet) -> None:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        types = dict.fromkeys(COLUMNS, pa.int64())
-        types |= {"article_id": pa.string(), "text": pa.string(), "labels": pa.list_(pa.string())}
-        types["scores"] = pa.struct([pa.field(name, pa.float32()) for name in labels])
-        self.schema = pa.schema([pa.field(name, kind) for name, kind in types.items()])
+        self.schema = parquet_schema(labels)
         self.file = pq.ParquetWriter(path, self.schema)
         self.held: list[dict[str, Any]] = []
 
     def write(self, passage: LabelledPassage) -> None:
         """Hold one record, and write a row group when enough are held."""
-        record = passage.to_json()
-        for name in ("article_id", "text"):  # half characters have no bytes in UTF-8
-            record[name] = record[name].encode("utf-8", errors="replace").decode("utf-8")
-        self.held.append(record)
+        self.held.append(parquet_record(passage))
         if len(self.held) >= BATCH_ROWS:
             self.finish()
 

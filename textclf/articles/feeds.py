@@ -27,7 +27,7 @@ def read_jsonl(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Passag
         if not isinstance(record, dict) or not ("paragraphs" in record or "text" in record):
             raise DataError(f"{place}: expected an object with `paragraphs` (an article) or `text` (a paragraph)")
         if "paragraphs" in record:
-            yield from _of_article(record, place=place, article_id=f"{article_id}-{number}")
+            yield from of_article(record, place=place, article_id=f"{article_id}-{number}")
         else:
             yield number_row(record, place=place)
 
@@ -86,7 +86,7 @@ def read_parquet(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Pass
             for record in batch.to_pylist():
                 row += 1
                 if "paragraphs" in record:
-                    yield from _of_article(record, place=f"{name}, row {row}", article_id=f"{article_id}-{row}")
+                    yield from of_article(record, place=f"{name}, row {row}", article_id=f"{article_id}-{row}")
                 else:
                     yield number_row(record, place=f"{name}, row {row}")
     except (pa.ArrowException, OSError) as fault:
@@ -153,7 +153,12 @@ class RowNumbers:
         return Passage(str(given), number, text, title=title or "", previous=previous)
 
 
-def _of_article(record: Mapping[str, Any], *, place: str, article_id: str) -> Iterator[Passage]:
+def of_article(record: Mapping[str, Any], *, place: str, article_id: str) -> Iterator[Passage]:
+    """Yield the passages of one record that holds an article; `article_id` names it where the record does not.
+
+    Raises:
+        DataError: When its paragraphs are no list of texts.
+    """
     paragraphs = record["paragraphs"]
     given = record.get("article_id")
     title = record.get("title") if isinstance(record.get("title"), str) else ""

@@ -51,7 +51,10 @@ def predict(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A .jsonl, .csv or .parquet file [default: stdout, JSON Lines]."),
+        typer.Option(
+            metavar="FILE",
+            help="A .jsonl, .csv or .parquet file [default: stdout, JSON Lines]; with --engine, a folder.",
+        ),
     ] = None,
     pretty: Annotated[bool, typer.Option("--pretty", help="Show labels beside paragraphs, for reading.")] = False,
     unit: Annotated[
@@ -71,8 +74,35 @@ def predict(
         bool,
         typer.Option("--escape-formulas", help="In CSV, put ' before a cell that a spreadsheet takes for a formula."),
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="ENGINE", help="Label an archive into a folder of Parquet parts: local or ray."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="Of --engine: how many label at once [default: one a core].")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Of --engine: go on with a job that was stopped.")] = False,
+    max_rejects: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of --engine: stop when more records cannot be labelled [default: 1000]."),
+    ] = None,
+    block_rows: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of --engine: paragraphs labelled and written at a time [default: 4096]."),
+    ] = None,
 ) -> None:
     """Label every paragraph (or sentence) of the inputs; one record each."""
+    from textclf.cli.bulk import check_alone, predict_in_bulk
+
+    bulk = {"processes": processes, "resume": resume, "max_rejects": max_rejects, "block_rows": block_rows}
+    check_alone(
+        {f"--{name.replace('_', '-')}": value for name, value in bulk.items()},
+        without={"--pretty": pretty, "--url": url, "--escape-formulas": escape_formulas},
+        engine=engine,
+    )
+    if engine is not None:
+        predict_in_bulk(model, inputs or [], out, engine=engine, unit=unit, language=language, **bulk)
+        return
     from textclf.articles import stream_passages
     from textclf.articles.sentences import check_unit, split_units
     from textclf.predict import check_output, predict_files
