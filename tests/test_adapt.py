@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import LABELS, WORDS, make_articles
 from tests.models import TINY_OPTIONS, make_encoder
 from tests.test_cli import Run, project, run
-from textclf.adapt import Adaptation, adapt_labelled, adapt_unlabelled, find_changes, held_shares
+from textclf.adapt import Adaptation, adapt_labelled, adapt_unlabelled
+from textclf.adapt_changes import find_changes, held_shares
 from textclf.adapt_target import look_at_labelled
 from textclf.bundle import CARD, MANIFEST, load_bundle
 from textclf.calibration import Calibration, LabelMap, log_odds, sigmoid

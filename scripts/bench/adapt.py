@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from textclf.adapt import LabelChange, find_changes, held_shares
+from textclf.adapt_changes import LabelChange, find_changes, held_shares
 from textclf.adapt_target import Target, look_at_labelled
 from textclf.bundle import load_bundle
 from textclf.calibration import log_odds, sigmoid
