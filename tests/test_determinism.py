@@ -25,6 +25,7 @@ from textclf.errors import TextclfWarning
 from textclf.labels import LabelSet
 from textclf.models import batching, embeddings, entailment, running
 from textclf.models.registry import KINDS
+from textclf.models.steady_skops import dump_steadily
 from textclf.records import Examples
 from textclf.run_facts import RUN, put_back, set_apart
 
@@ -155,3 +156,19 @@ def test_batches_threads_and_order_change_no_number(
         finally:
             torch.set_num_threads(before)
         np.testing.assert_allclose(found, wanted[order], atol=1e-5)
+
+
+def test_a_head_trained_twice_has_the_same_bytes_and_loads_as_it_was(tmp_path: Path) -> None:
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    x, y = np.random.default_rng(0).normal(size=(30, 4)), np.arange(60).reshape(30, 2) % 3 == 0
+    heads = [OneVsRestClassifier(LogisticRegression(C=2.5)).fit(x, y) for _ in range(2)]
+    assert skops.io.dumps(heads[0]) != skops.io.dumps(heads[1])
+    for number, head in enumerate(heads):
+        dump_steadily(head, tmp_path / f"{number}.skops")
+    assert (tmp_path / "0.skops").read_bytes() == (tmp_path / "1.skops").read_bytes()
+    loaded = skops.io.load(tmp_path / "0.skops", trusted=[])
+    np.testing.assert_array_equal(loaded.predict_proba(x), heads[0].predict_proba(x))
+    assert loaded.get_params() == {**heads[0].get_params(), "estimator": loaded.estimator}

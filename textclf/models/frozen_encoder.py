@@ -30,6 +30,7 @@ from textclf.models.encoders import (
 from textclf.models.interface import Drawing, Kind, Options, Validation
 from textclf.models.linear import fit_one_vs_rest, positive_probabilities
 from textclf.models.running import run_texts
+from textclf.models.steady_skops import dump_steadily
 from textclf.models.windows import (
     LongTexts,
     Row,
@@ -172,10 +173,8 @@ class FrozenEncoder(Kind):
 
     def save(self, folder: Path) -> None:
         """Write the encoder, its tokenizer and the head, so that the bundle needs no hub."""
-        import skops.io
-
         self.save_encoder(folder / "encoder")
-        skops.io.dump(self.head, folder / "head.skops")
+        dump_steadily(self.head, folder / "head.skops")
 
     def save_encoder(self, folder: Path) -> None:
         """Write the encoder and its tokenizer into a new folder."""
