@@ -430,6 +430,36 @@ def test_a_file_that_changes_on_the_way_is_noticed(source: Path, model: Labeller
         label(source, tmp_path / "out", engine=run)
 
 
+def test_a_file_that_goes_away_stops_it(source: Path, model: Labeller, label: Label, tmp_path: Path) -> None:
+    def run(job: Job, blocks: Sequence[Block]) -> Iterator[Done]:
+        source.unlink()
+        return in_process(model)(job, blocks)
+
+    with pytest.raises(DataError, match=r"cannot read .*in\.jsonl"):
+        label(source, tmp_path / "out", engine=run)
+
+
+class NeverBegins:
+    """A worker whose process dies before it has read its block."""
+
+    stopped = False
+
+    def do(self, block: Block, leave_out: Sequence[int]) -> Done:
+        raise local_engine.DiedError
+
+    def probe(self, block: Block, start: int) -> int | None:
+        return -1
+
+    def check_stopped(self) -> None:
+        pass
+
+
+def test_where_processes_die_before_any_row_no_row_is_blamed_and_the_block_is_given_up(source: Path) -> None:
+    worker: Any = NeverBegins()
+    with pytest.raises(local_engine.GivenUpError, match="--resume"):
+        local_engine._do(worker, make_plan([source]).blocks[0])
+
+
 def test_a_block_is_the_same_after_it_was_told_in_json(source: Path) -> None:
     seen = make_plan([source, source], block_rows=8).blocks
     assert [Block.from_json(json.loads(json.dumps(block.to_json()))) for block in seen] == seen

@@ -165,12 +165,10 @@ def read_span(span: Span) -> Iterator[Row | Reject]:
 
 def _records(span: Span) -> Iterator[Record]:
     numbers = numbers_of(span.article_id, span.state)
+    if span.ending != ".parquet":
+        yield from READERS[span.ending](io.BytesIO(_bytes_of(span)), numbers=numbers, **_settings(span))
+        return
     with open_source(span.place) as file:
-        if span.ending != ".parquet":
-            file.seek(span.start)
-            raw = file.read(span.end - span.start)
-            _check(span, hashlib.sha256(raw).hexdigest())
-            file = io.BytesIO(raw)
         yield from READERS[span.ending](file, numbers=numbers, **_settings(span))
 
 
@@ -183,15 +181,25 @@ def _settings(span: Span) -> dict[str, Any]:
     }
 
 
-def _check(span: Span, found: str) -> None:
-    if found != span.sha256:
+def _bytes_of(span: Span) -> bytes:
+    """Return the bytes of a span, or of a page, as they were when the work was parted.
+
+    Raises:
+        DataError: When they cannot be read, or have changed.
+    """
+    try:
+        with open_source(span.place) as file:
+            file.seek(span.start)
+            raw = file.read() if span.is_page else file.read(span.end - span.start)
+    except OSError as fault:
+        raise DataError(f"cannot read {span.place}: {fault.strerror or fault}") from fault
+    if hashlib.sha256(raw).hexdigest() != span.sha256:
         raise DataError(f"{span.place} has changed while it was being labelled; label it again into another folder")
+    return raw
 
 
 def _read_page(span: Span) -> Iterator[Row | Reject]:
-    with open_source(span.place) as file:
-        raw = file.read()
-    _check(span, hashlib.sha256(raw).hexdigest())
+    raw = _bytes_of(span)
     try:
         articles = PAGES[span.ending](io.BytesIO(raw), name=span.place, article_id=span.article_id)
         passages = list(passages_of(articles, name=span.place))

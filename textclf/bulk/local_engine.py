@@ -145,7 +145,7 @@ def _deadly_rows(worker: Worker, block: Block, known: Sequence[int]) -> list[int
     while True:
         at = worker.probe(block, start)
         worker.check_stopped()
-        if at is None:
+        if at is None or at < 0:
             return [place for place in found if place not in known]
         if at == suspect:
             found.append(at)
@@ -173,8 +173,8 @@ class Worker:
         return Done(**self._ask({"block": block.to_json(), "leave_out": list(leave_out)})["done"])
 
     def probe(self, block: Block, start: int) -> int | None:
-        """Return the place of the row that the process died over, or None when it came through."""
-        at = start
+        """Return the place of the row that the process died over; None when it came through, -1 when before any."""
+        at = -1
         with suppress(DiedError):
             answer = self._ask({"block": block.to_json(), "probe": start})
             while "at" in answer:
