@@ -18,10 +18,10 @@ FLOORS = [
         "objectives onnx_contents priors significance splits threshold_fit thresholds",
         "article_ids bundle config corpus_summary labeller markdown model_card model_metadata narrowed run_facts "
         "search_space",
-        "adapt adapt_changes adapt_target adjudication agreement bulk cascade cascade_evidence classifier client compare "
-        "comparison data_facts errors_found evaluate explain export gold inspection leakage learning_curve leave_out "
-        "own_articles predict pretrain pseudo_label publish refit report robustness saved_scores scoring slices "
-        "speeds study train tune unlabelled",
+        "adapt adapt_changes adapt_target adjudication agreement bulk cascade cascade_evidence classifier client "
+        "compare comparison data_facts errors_found evaluate explain export gold inspection leakage learning_curve "
+        "leave_out own_articles predict pretrain pseudo_label publish refit report robustness saved_scores scoring "
+        "slices speeds study train tune unlabelled",
         "cli server",
     )
 ]
