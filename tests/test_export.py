@@ -341,6 +341,20 @@ def test_rows_alike_are_computed_once_and_batches_run_in_threads() -> None:
         assert found.tolist() == [[3, 2], [3, 1], [3, 2], [3, 2]]
 
 
+@pytest.mark.parametrize(("rows", "threads", "sizes"), [(8, 2, [4, 4]), (1, 2, [1]), (3, 4, [1, 1, 1]), (8, 1, [8])])
+def test_few_rows_keep_every_thread_at_work(rows: int, threads: int, sizes: list[int]) -> None:
+    seen = []
+
+    def run(batch: list[Any]) -> np.ndarray:
+        seen.append(len(batch))
+        return np.array([[row["input_ids"][0]] for row in batch], dtype=np.float32)
+
+    given = [{"input_ids": [number] * 5} for number in range(rows)]
+    found = run_batches(given, run, width=1, batch_tokens=1_000, threads=threads)
+    assert found[:, 0].tolist() == list(range(rows))
+    assert sorted(seen) == sorted(sizes)
+
+
 def test_rows_are_padded_on_the_right() -> None:
     arrays = padded([{"input_ids": [5, 6]}, {"input_ids": [7]}], names=["input_ids", "attention_mask"], padding=9)
     assert arrays["input_ids"].tolist() == [[5, 6], [7, 9]]

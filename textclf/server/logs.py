@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -42,5 +43,6 @@ class Log:
             shown = " ".join(f"{key}={value}" for key, value in more.items() if key not in ("method", "path", "status"))
             line = f"{now[11:19]} {message}{f'  {shown}' if shown else ''}"
         stream = self._to or sys.stderr
-        stream.write(line + "\n")
-        stream.flush()
+        with suppress(BrokenPipeError):  # whoever read the log is gone; the server goes on
+            stream.write(line + "\n")
+            stream.flush()

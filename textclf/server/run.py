@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,9 @@ def serve(
             run_workers(Path(path), settings, listener, number=workers, address=address, log=log)
         else:
             served = Served.load(Path(path), name=settings.name)
-            listener.listen(BACKLOG)
-            log.event(f"serving {served.name} at {address}", version=served.version)
-            run_server(Path(path), served, settings, listener, log=log)
+            told = f"serving {served.name} at {address}"
+            on_ready = partial(log.event, told, version=served.version)
+            run_server(Path(path), served, settings, listener, log=log, on_ready=on_ready)
     log.event("stopped; everything that was taken is answered")
 
 
