@@ -76,8 +76,18 @@ def _embeddings(graph: Graph, weights: Weights, config: Any, inputs: list[str]) 
 
 def _layer(graph: Graph, weights: Weights, config: Any, x: str, penalty: str, *, name: str, first_only: bool) -> str:
     """Draw one layer: attention and two linear layers, each added to what came in and normalised."""
+    width, inner = config.hidden_size, f"{name}.attention.self"
     asking = graph.part(x, 0, 1, axis=1) if first_only else x
-    seen = _attention(graph, config, *_asked(graph, weights, config, x, asking, f"{name}.attention.self"), penalty)
+    if first_only:
+        query = _linear(graph, weights, asking, f"{inner}.query")
+        key, value = (_linear(graph, weights, x, f"{inner}.{part}") for part in ("key", "value"))
+    else:
+        parts = [f"{inner}.{part}" for part in ("query", "key", "value")]
+        weight = np.concatenate([weights[f"{part}.weight"] for part in parts])
+        bias = np.concatenate([weights[f"{part}.bias"] for part in parts])
+        together = graph.linear(x, weight, bias, f"{inner}.query_key_value")
+        query, key, value = (graph.part(together, i * width, (i + 1) * width, axis=2) for i in range(3))
+    seen = _attention(graph, config, query, key, value, penalty)
     seen = _linear(graph, weights, seen, f"{name}.attention.output.dense")
     x = _norm(graph, weights, config, graph.add("Add", seen, asking), f"{name}.attention.output.LayerNorm")
     op, settings = ACTIVATIONS[config.hidden_act]
@@ -86,35 +96,16 @@ def _layer(graph: Graph, weights: Weights, config: Any, x: str, penalty: str, *,
     return _norm(graph, weights, config, graph.add("Add", narrow, x), f"{name}.output.LayerNorm")
 
 
-def _asked(graph: Graph, weights: Weights, config: Any, x: str, asking: str, name: str) -> tuple[str, str, str]:
-    """Draw queries and values (b, heads, t, size), and keys between them (b, heads, size, t).
-
-    The scale of the scores is in the weights of the queries. Where all tokens ask, one product gives all three, laid
-    out so that each is a piece of memory of its own.
-    """
-    heads, scale = config.num_attention_heads, np.float32((config.hidden_size // config.num_attention_heads) ** -0.5)
-    size, parts, factors = config.hidden_size // heads, ("query", "key", "value"), (scale, 1.0, 1.0)
-    each = [weights[f"{name}.{part}.weight"] * by for part, by in zip(parts, factors, strict=True)]
-    biases = [weights[f"{name}.{part}.bias"] * by for part, by in zip(parts, factors, strict=True)]
-    if asking != x:
-        given = zip((asking, x, x), each, biases, parts, strict=True)
-        made = [graph.linear(one, weight, bias, f"{name}.{part}") for one, weight, bias, part in given]
-        laid = [graph.add("Reshape", one, graph.integers(0, 0, heads, size)) for one in made]
-        query, key, value = (
-            graph.add("Transpose", one, perm=order)
-            for one, order in zip(laid, ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]), strict=True)
-        )
-        return query, key, value
-    together = graph.linear(x, np.concatenate(each), np.concatenate(biases), f"{name}.query_key_value")
-    apart = graph.add("Reshape", together, graph.integers(0, 0, 3, heads, size))
-    rows = graph.add("Transpose", apart, perm=[2, 0, 3, 1, 4])
-    query, key, value = (graph.add("Squeeze", graph.part(rows, i, i + 1, axis=0), graph.integers(0)) for i in range(3))
-    return query, graph.add("Transpose", key, perm=[0, 1, 3, 2]), value
-
-
 def _attention(graph: Graph, config: Any, query: str, key: str, value: str, penalty: str) -> str:
-    scores = graph.add("Add", graph.add("MatMul", query, key), penalty)
-    mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), value)
+    heads = config.num_attention_heads
+    size = config.hidden_size // heads
+
+    def split(x: str, order: list[int]) -> str:
+        return graph.add("Transpose", graph.add("Reshape", x, graph.integers(0, 0, heads, size)), perm=order)
+
+    scores = graph.add("MatMul", split(query, [0, 2, 1, 3]), split(key, [0, 2, 3, 1]))
+    scores = graph.add("Add", graph.add("Mul", scores, graph.number(size**-0.5)), penalty)
+    mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), split(value, [0, 2, 1, 3]))
     return graph.add(
         "Reshape", graph.add("Transpose", mixed, perm=[0, 2, 1, 3]), graph.integers(0, 0, config.hidden_size)
     )
