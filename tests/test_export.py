@@ -22,7 +22,7 @@ from tests.test_bundle import TEXTS, train_tiny
 from textclf.adapt import adapt_labelled
 from textclf.bundle import load_bundle
 from textclf.cli import main
-from textclf.errors import BundleError, DataError, ModelError
+from textclf.errors import BundleError, DataError, ModelError, TextclfWarning
 from textclf.export import export
 from textclf.labels import LabelSet
 from textclf.models.exported import GRAPH, Exported, ExportedOptions
@@ -187,6 +187,50 @@ def test_integers_stay_close_and_say_how_close(bundles: Bundles, integers: Path)
     assert told["drift"]["decisions"] == 3 * told["drift"]["paragraphs"] > 0
     assert told["from"]["kind"] == "finetuned"
     assert (integers / "model" / GRAPH).read_bytes().count(b"DequantizeLinear") > 0
+
+
+@pytest.mark.parametrize(("levels", "able", "told"), [(127, False, True), (127, True, False), (63, False, False)])
+def test_integers_of_another_processor_are_told_of(
+    integers: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    levels: int,
+    able: bool,
+    told: bool,
+) -> None:
+    model: Any = load_bundle(integers).predictor
+    monkeypatch.setattr("textclf.models.exported.multiplies_bytes", lambda: able)
+    caplog.clear()
+    options = model.options.model_copy(update={"weight_levels": levels})
+    found = Exported.load(model.folder, model.labels, options, seed=0).predict_proba(TEXTS)
+    assert ("Export the model here again" in caplog.text) == told
+    np.testing.assert_array_equal(found, model.predict_proba(TEXTS))
+
+
+def test_a_processor_without_byte_products_gets_smaller_weights_and_that_is_said(
+    bundles: Bundles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import onnx
+
+    monkeypatch.setattr("textclf.export.multiplies_bytes", lambda: False)
+    monkeypatch.setattr("textclf.models.exported.multiplies_bytes", lambda: False)
+    caplog.set_level("INFO")
+    made = export(bundles("finetuned"), tmp_path / "m", int8=True, most_flips=1.0)
+    assert "half as large" in caplog.text
+    assert "another processor" not in caplog.text
+    assert made.model.card["export"]["weight_levels"] == 63
+    weights = onnx.load(made.path / "model" / GRAPH).graph.initializer
+    greatest = [np.abs(onnx.numpy_helper.to_array(w).astype(int)).max() for w in weights if w.name.endswith("int8")]
+    assert max(greatest) == 63
+
+
+def test_a_text_of_a_million_tokens_is_read_to_where_texts_are_cut(integers: Path) -> None:
+    model = load_bundle(integers)
+    text = "shells fell " * 500_000
+    with pytest.warns(TextclfWarning, match="only the first 100,000"):
+        found = model.predict_proba([text, "envoys met"])
+    np.testing.assert_array_equal(found[0], model.predict_proba([text[:100_000]])[0])
+    np.testing.assert_allclose(found[1], model.predict_proba(["envoys met"])[0], atol=1e-5)
 
 
 def test_layers_go_back_to_float_until_the_drift_is_inside(bundles: Bundles, tmp_path: Path, monkeypatch: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import gzip
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -167,6 +168,19 @@ def test_an_error_in_mid_stream_leaves_no_output(tmp_path: Path, source: Path, m
     with pytest.raises(DataError, match="broken JSON"):
         predict_files(model, [source], out=out)
     assert [path.read_bytes() for path in out.parent.iterdir()] == [b"old"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_stream_that_ends_in_the_middle_of_a_record_is_told_and_leaves_no_output(
+    tmp_path: Path, source: Path, model: Labeller, packed: bool
+):
+    content = source.read_bytes()
+    cut = tmp_path / "cut" / ("in.jsonl.gz" if packed else "in.jsonl")
+    cut.parent.mkdir()
+    cut.write_bytes(gzip.compress(content)[:-20] if packed else content[:-10])
+    with pytest.raises(DataError, match=cut.name):
+        predict_files(model, [cut], out=cut.with_name("out.csv"))
+    assert list(cut.parent.iterdir()) == [cut]
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])

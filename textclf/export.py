@@ -25,7 +25,7 @@ from textclf.metrics import Scored
 from textclf.models.exported import GRAPH, TOKENIZER, Exported, ExportedOptions, write_shifts
 from textclf.models.interface import Drawing, Draws
 from textclf.models.onnx_quantizing import LEVELS, Plan, plan_layers, quantized
-from textclf.models.processor import multiplies_bytes
+from textclf.models.processor import NARROW, multiplies_bytes
 from textclf.models.running import padded
 from textclf.models.runtimes import Precision, Runtime, open_all_outputs
 from textclf.models.windows import windows_of
@@ -181,14 +181,14 @@ class _Maker:
 
     def labeller(self, plans: Sequence[Plan], *, precision: Precision = "auto") -> Labeller:
         """Return the exported labeller with these layers in integers and the rest in some precision."""
-        levels = LEVELS if multiplies_bytes() else LEVELS // 2  # a byte product may overflow in pairs elsewhere
+        levels = _weight_levels()
         graph = quantized(self.drawing.graph, plans, levels=levels) if plans else self.drawing.graph
         folder = self.folder / f"{len(plans)}"
         folder.mkdir(exist_ok=True)
         (folder / GRAPH).write_bytes(graph.SerializeToString(deterministic=True))
         self.drawing.tokenizer.save(str(folder / TOKENIZER))
         write_shifts(folder, np.ones(len(self.before.labels)), np.zeros(len(self.before.labels)))
-        options = self.options.model_copy(update={"precision": precision})
+        options = self.options.model_copy(update={"precision": precision, "weight_levels": levels if plans else 0})
         predictor = Exported.load(folder, self.before.labels, options, seed=0)
         return Labeller(predictor, self.before.calibration, self.before.thresholds)
 
@@ -222,6 +222,8 @@ class _Maker:
     def plans(self) -> list[Plan]:
         """Choose how each linear layer becomes integers."""
         log.info("fitting integers on %d training paragraphs", len(self.texts))
+        if not multiplies_bytes():
+            log.info("this processor adds products of bytes in 16 bits: weights are kept half as large, so as to fit")
         options = self.options
         feed = Exported.load(self.folder / "0", self.before.labels, options, seed=0).tokenizer
         rows, _ = windows_of(feed, self.texts, None, long_texts="first", overlap=0)
@@ -278,6 +280,11 @@ def drift_of(labeller: Labeller, examples: Examples, found: np.ndarray, wanted: 
     )
 
 
+def _weight_levels() -> int:
+    """Return the greatest weight of a layer in integers that this processor multiplies without overflow."""
+    return LEVELS if multiplies_bytes() else NARROW
+
+
 def _texts(articles: Sequence[Article]) -> list[str]:
     """Return up to `SAMPLES` paragraphs spread evenly over the articles'."""
     texts = [p.text for article in articles for p in article.paragraphs if p.text.strip()]
@@ -310,6 +317,6 @@ def _card(
         "most_flips": bound,
         "drift": None if drift is None else drift.to_json(),
         "machine": platform.machine(),
-        "weight_levels": (LEVELS if multiplies_bytes() else LEVELS // 2) if int8 else None,
+        "weight_levels": _weight_levels() if int8 else None,
     }
     return {**card, "config": config, "export": exported}

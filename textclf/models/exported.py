@@ -20,10 +20,12 @@ from textclf.calibration import log_odds, sigmoid
 from textclf.errors import BundleError
 from textclf.labels import LabelSet
 from textclf.models.interface import Options, Served
+from textclf.models.processor import NARROW, multiplies_bytes
 from textclf.models.running import cores, padded, run_batches, run_texts
 from textclf.models.runtimes import Precision, Run, Runtime, open_graph
 from textclf.models.tokenizer_file import open_tokenizer
 from textclf.models.windows import LongTexts, Row, count_windows, windows_of
+from textclf.progress import log
 
 BATCH_SIZES = (256, 512, 1_024, 2_048, 4_096)  # tokens; tried when a model is exported
 TURNS = 3
@@ -42,6 +44,7 @@ class ExportedOptions(Options):
     overlap: int = Field(64, ge=0)
     pools: Literal["log_odds", "probabilities"] = Field("log_odds", description="What the windows of a text pool.")
     batch_tokens: int = Field(1_024, ge=1, description="Tokens of a batch, padding counted.")
+    weight_levels: int = Field(0, ge=0, le=127, description="Greatest weight of layers in integers; 0 where none are.")
 
 
 @dataclass
@@ -143,6 +146,11 @@ class Exported(Served):
         model.tokenizer = PlainTokenizer(backend, options.inputs, options.max_length)
         shifts = json.loads((folder / SHIFTS).read_text(encoding="utf-8"))
         model.slopes, model.intercepts = np.array(shifts["slopes"]), np.array(shifts["intercepts"])
+        if options.weight_levels > NARROW and not multiplies_bytes():
+            log.warning(
+                "the integers of this model were made for another processor; on this one sums of their products may "
+                "overflow and scores be wrong. Export the model here again, or without --int8"
+            )
         model._run = open_graph(folder / GRAPH, runtime=options.runtime, precision=options.precision)
         width = model._run(padded([{"input_ids": [options.padding] * 3}], names=options.inputs, padding=0)).shape
         if width != (1, len(labels)) or not model.slopes.shape == model.intercepts.shape == (len(labels),):

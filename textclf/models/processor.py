@@ -6,6 +6,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
+NARROW = 63  # weights up to this cannot overflow where two products of bytes are added in 16 bits
 BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
 
 
