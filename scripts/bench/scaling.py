@@ -7,7 +7,7 @@ MODEL is a `tfidf` bundle or an exported one (`textclf export`). Each part print
 processes of their own, held to 1, 2 and so on of this machine's cores, by wall time: one process with a thread for each
 core, and one process for each core; so it needs a quiet machine. `labels` gives the model other heads with random
 weights. `files` runs `textclf.predict.predict_files` on JSON Lines of N paragraphs in a process of its own and tells
-the most memory it held. All but `cores` and `files` are timed in processor time, the median of the repeats.
+the most memory it held. All but `cores` are timed in processor time; the median of the repeats counts.
 """
 
 from __future__ import annotations
@@ -225,9 +225,9 @@ def main() -> None:
     parser.add_argument("--one-file", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one_file:
-        opened, began = load_bundle(given.model), time.perf_counter()
+        opened, began = load_bundle(given.model), time.process_time()
         predict_files(opened, [given.one_file], out=given.one_file.with_name("out.jsonl"))
-        print(time.perf_counter() - began, process_peak() or float("nan"))
+        print(time.process_time() - began, process_peak() or float("nan"))
         return
     texts = paragraphs()
     while len(texts) < given.texts:
