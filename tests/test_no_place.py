@@ -90,9 +90,9 @@ COMMANDS = {
     "pseudo-label": "pseudo-label {bundle} {more} --out {closed}/out.jsonl --confidence 0.6",
     "publish": "publish {bundle} {closed}/m",
     "read": "read {page} --out {closed}/out.jsonl",
-    "data convert": "data convert {more} --out {closed}/out.csv",
-    "data split": "data split {more} --out {closed}/parts",
-    "data dedupe": "data dedupe {more} --out {closed}/out.jsonl",
+    "data convert": "data convert {more} --labels {labels} --out {closed}/out.csv",
+    "data split": "data split {more} --labels {labels} --out {closed}/parts",
+    "data dedupe": "data dedupe {more} --labels {labels} --out {closed}/out.jsonl",
 }
 
 
@@ -103,7 +103,9 @@ def test_where_nothing_may_be_written_a_command_says_so(
     (tmp_path / "page.txt").write_text("Shells fell near the bridge on Monday, residents of the town said.\n")
     settings = {"labels": ["fight", "talk", "move"], "data": {"train": [str(more)]}, "model": {"kind": "tfidf"}}
     (tmp_path / "config.yaml").write_text(json.dumps(settings))
-    places = {"bundle": bundle, "more": more, "closed": closed, "page": tmp_path / "page.txt"}
+    (tmp_path / "labels.yaml").write_text("[fight, talk, move]\n")
+    places = {"bundle": bundle, "more": more, "closed": closed}
+    places |= {"page": tmp_path / "page.txt", "labels": tmp_path / "labels.yaml"}
     command = COMMANDS[name].format(**places, config=tmp_path / "config.yaml")
     with powerless(), warnings.catch_warnings(action="ignore"), pytest.raises(SystemExit) as end:
         main(command.split())
