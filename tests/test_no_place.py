@@ -90,34 +90,22 @@ COMMANDS = {
     "pseudo-label": "pseudo-label {bundle} {more} --out {closed}/out.jsonl --confidence 0.6",
     "publish": "publish {bundle} {closed}/m",
     "read": "read {page} --out {closed}/out.jsonl",
-    "data convert": "data convert {more} --out {closed}/out.csv",
+    "data convert": "data convert {more} --labels {labels} --out {closed}/out.csv",
     "data split": "data split {more} --labels {labels} --out {closed}/parts",
-    "data dedupe": "data dedupe {more} --out {closed}/out.jsonl",
+    "data dedupe": "data dedupe {more} --labels {labels} --out {closed}/out.jsonl",
 }
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_where_nothing_may_be_written_a_command_says_so(
-    name: str,
-    bundle: Path,
-    more: Path,
-    closed: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, bundle: Path, more: Path, closed: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # no data/labels.yaml of the project
     (tmp_path / "page.txt").write_text("Shells fell near the bridge on Monday, residents of the town said.\n")
     settings = {"labels": ["fight", "talk", "move"], "data": {"train": [str(more)]}, "model": {"kind": "tfidf"}}
     (tmp_path / "config.yaml").write_text(json.dumps(settings))
-    (tmp_path / "names.yaml").write_text("[fight, talk, move]")
-    places = {
-        "labels": tmp_path / "names.yaml",
-        "bundle": bundle,
-        "more": more,
-        "closed": closed,
-        "page": tmp_path / "page.txt",
-    }
+    (tmp_path / "labels.yaml").write_text("[fight, talk, move]\n")
+    places = {"bundle": bundle, "more": more, "closed": closed}
+    places |= {"page": tmp_path / "page.txt", "labels": tmp_path / "labels.yaml"}
     command = COMMANDS[name].format(**places, config=tmp_path / "config.yaml")
     with powerless(), warnings.catch_warnings(action="ignore"), pytest.raises(SystemExit) as end:
         main(command.split())
