@@ -64,8 +64,11 @@ def fuzz(name: str, *, seconds: float, work: Path, keep: Path) -> Outcome:
         command = [sys.executable, "-m", "tests.fuzz.child", name, corpus, bundles, keep, f"{left:.0f}"]
         run = subprocess.run(
             [str(part) for part in command],
-            cwd=ROOT, env=os.environ | settings, stderr=subprocess.PIPE, stdout=subprocess.PIPE, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=os.environ | settings,
+            capture_output=True,
+            check=False,
+        )
         told = COUNTED.findall(run.stderr.decode("utf-8", "replace"))
         if not told:
             raise RuntimeError(f"the fuzzer did not run:\n{run.stderr.decode('utf-8', 'replace')[-2_000:]}")

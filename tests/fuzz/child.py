@@ -1,4 +1,4 @@
-"""One target under the fuzzer, in a process of its own: `python -m tests.fuzz.child TARGET SEED-FOLDER FAULTS SECONDS`."""
+"""One target under the fuzzer, in a process of its own: `python -m tests.fuzz` starts it."""
 
 from __future__ import annotations
 

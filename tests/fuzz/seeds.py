@@ -1,4 +1,4 @@
-"""What a fuzzer begins with: small whole files of every kind, made on the spot or taken from `data/` and `tests/data/`."""
+"""What a fuzzer begins with: small whole files of every kind, made on the spot or taken from the data here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import make_articles
-from tests.fuzz.targets import ARTICLES, CONFIGS, DATASETS, FOLDERS, LABELS, PARTS, bundle_files
+from tests.fuzz.targets import ARTICLES, CONFIGS, DATASETS, FOLDERS, LABELS, PARTS, bundle_files, ending_of
 from tests.models import make_encoder
 from tests.test_bundle import train_tiny
 from textclf.datasets import write_labelled
-from textclf.datasets.registry import FORMATS
 
 ROOT = Path(__file__).parent.parent.parent
 KINDS = ("tfidf", "static", "frozen_encoder", "finetuned")
@@ -73,8 +72,7 @@ def _articles(making: Path, bundles: Path) -> Iterator[tuple[int, bytes]]:
 def _datasets(making: Path, bundles: Path) -> Iterator[tuple[int, bytes]]:
     making.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(DATASETS):
-        known = FORMATS[name]
-        path = making / f"{name}{'' if known.folder else known.endings[0]}"
+        path = making / f"{name}{ending_of(name)}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some formats lose what they have no room for, and say so
             write_labelled(make_articles(3), path, LABELS, format=name)

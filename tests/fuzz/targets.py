@@ -24,6 +24,7 @@ LABELS = LabelSet.of(["fight", "talk", "move"])
 PARTS = b"\n%%%%\n"  # between the files of a folder
 ARTICLES = tuple(name for name in (*PAGES, *FEEDS, ".json") if name != ".warc.gz")
 DATASETS = tuple(FORMATS)
+ENDINGS = {"label_studio": ".json", "argilla": ".json", "prodigy": ".jsonl", "doccano": ".jsonl", "conflibert": ".tsv"}
 FOLDERS = {"brat": ("a.txt", "a.ann"), "huggingface": ("data.arrow", "state.json", "dataset_info.json")}
 CONFIGS = ("config.yaml", "labels.yaml")
 Target = Callable[[bytes, Path], None]
@@ -43,7 +44,7 @@ def read_article_files(data: bytes, folder: Path) -> None:
 def read_dataset(data: bytes, folder: Path) -> None:
     """Read bytes as labelled data: of a format by name, and as what they seem to be."""
     name = DATASETS[data[0] % len(DATASETS)]
-    path = folder / f"data{FORMATS[name].endings[0] if FORMATS[name].endings else ''}"
+    path = folder / f"data{ending_of(name)}"
     if name in FOLDERS:
         path = folder / "data"
         path.mkdir(exist_ok=True)
@@ -57,6 +58,11 @@ def read_dataset(data: bytes, folder: Path) -> None:
             check_labelled(path, LABELS, format=given)
         except TextclfError:
             continue
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a format's files; nothing where it is a folder."""
+    return "" if name in FOLDERS else ENDINGS.get(name) or FORMATS[name].endings[0]
 
 
 def read_config(data: bytes, folder: Path) -> None:
