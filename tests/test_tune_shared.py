@@ -14,7 +14,10 @@ import pytest
 
 from tests.test_tune import SPACE, config, project
 from textclf.config import load_config
+from textclf.models.registry import get_kind
 from textclf.search_space import read_space
+from textclf.study.plots import import_matplotlib
+from textclf.study.storage import import_optuna
 from textclf.tune import TuningResult, tune
 
 __all__ = ["project"]  # the fixture
@@ -30,6 +33,7 @@ def search(storage: str, out: str) -> TuningResult:
 
 def check_shared(storage: str) -> None:
     """Tune in two processes, each with outputs of its own, and look at what both left."""
+    import_optuna(), import_matplotlib(), get_kind("tfidf")  # once, before the fork
     fork = multiprocessing.get_context("fork")
     both = [fork.Process(target=search, args=(storage, out)) for out in ("one", "two")]
     for process in both:
