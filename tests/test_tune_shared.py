@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,21 +73,20 @@ def test_two_processes_share_a_sqlite_file(project: Path) -> None:
 
 
 @pytest.fixture
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Give the URL of a database of a PostgreSQL server of its own, stopped afterwards."""
     pytest.importorskip("psycopg", reason="needs the extra tune-postgres")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("no PostgreSQL under /usr/lib/postgresql; Debian's package postgresql brings one")
-    folder = tmp_path_factory.mktemp("postgres")
-    data = folder / "data"
     prefix: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         if shutil.which("runuser") is None:
             pytest.skip("run as another user than root, or install runuser")
         prefix = ["runuser", "-u", "postgres", "--"]
-        for parent in (folder, folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="textclf-postgres-"))  # pytest's own are closed to other users
+    data = folder / "data"
+    if prefix:
         shutil.chown(folder, "postgres")
     bin_ = found[-1].parent
     with socket.socket() as free:
@@ -103,6 +103,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql+psycopg://me@127.0.0.1:{port}/postgres"
     finally:
         run(f"{bin_}/pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
 
 
 @pytest.mark.postgres
