@@ -90,16 +90,7 @@ def _train(config: Config, path: Path) -> TrainingResult:
         checkpoints_in(kept),
         peak_memory() as peak,
     ):
-        fitted = fit(
-            kind=config.model.kind,
-            options=config.options(),
-            labels=config.labels,
-            examples=Examples.of(training, config.labels, context=config.data.context),
-            validation=Examples.of(validation, config.labels, context=config.data.context) if validation else None,
-            thresholds=config.thresholds,
-            seed=config.seed,
-            unlabelled=unlabelled,
-        )
+        fitted = fit_splits(config, splits, unlabelled)
         cost = {"wall_seconds": round(time.perf_counter() - started, 3), "peak_mib": peak()}
     scores = summarise(
         fitted.model,
@@ -131,6 +122,27 @@ def _train(config: Config, path: Path) -> TrainingResult:
     }
     model = save_bundle(fitted.model, path, kind=config.model.kind, card=card)
     return TrainingResult(model, path, scores, time.perf_counter() - started)
+
+
+def fit_splits(config: Config, splits: Mapping[str, Sequence[Article]], unlabelled: Unlabelled | None) -> Fitted:
+    """Train what a config describes on articles that were read; nothing is saved (see `fit`).
+
+    Args:
+        config: Says how.
+        splits: ``"train"``, and ``"validation"`` if there is any.
+        unlabelled: For kinds that learn from it.
+    """
+    validation = splits.get("validation")
+    return fit(
+        kind=config.model.kind,
+        options=config.options(),
+        labels=config.labels,
+        examples=Examples.of(splits["train"], config.labels, context=config.data.context),
+        validation=Examples.of(validation, config.labels, context=config.data.context) if validation else None,
+        thresholds=config.thresholds,
+        seed=config.seed,
+        unlabelled=unlabelled,
+    )
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,11 @@ def train(
     """Train the model a config describes and save it with its thresholds and calibration."""
     from textclf.cli import tables
     from textclf.config import load_config
-    from textclf.train import train as run
+    from textclf.train_together import train_together
 
-    result = run(load_config(config, overrides=overrides), out=out)
-    tables.show_training(result)
+    result = train_together(load_config(config, overrides=overrides), out=out)
+    if result is not None:
+        tables.show_training(result)
 
 
 def predict(

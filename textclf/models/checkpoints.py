@@ -38,12 +38,14 @@ class Checkpoints:
     Attributes:
         folder: Where they lie: ``step-<number>`` each.
         every: Seconds between two.
+        keeps: Whether any are kept; a process that helps another to train keeps none, and stops with it.
         stop: Set when the process was asked to stop.
         listening: Whether a training looks at `stop`; where none does, being asked to stop ends it at once.
     """
 
     folder: Path
     every: float = 120.0
+    keeps: bool = True
     stop: threading.Event = field(default_factory=threading.Event)
     listening: bool = False
     _last: float = field(default_factory=time.monotonic)
@@ -69,7 +71,7 @@ class Checkpoints:
 
     def due(self) -> bool:
         """Tell whether it is time for another, or to stop."""
-        return self.stop.is_set() or time.monotonic() - self._last >= self.every
+        return self.stop.is_set() or (self.keeps and time.monotonic() - self._last >= self.every)
 
     def save(self, step: int, tensors: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         """Keep a state; older ones than the last two are removed. One that cannot be written is warned of.
@@ -81,6 +83,8 @@ class Checkpoints:
         """
         from safetensors.torch import save_file
 
+        if not self.keeps:
+            return
         target = self.folder / f"step-{step:08d}"
         try:
             check_space(self.folder, sum(t.numel() * t.element_size() for t in tensors.values()))
@@ -105,7 +109,7 @@ class Checkpoints:
         """
         from safetensors.torch import load_file
 
-        for folder in self._found():
+        for folder in self._found() if self.keeps else ():
             try:
                 listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
                 if set(listed) != {TENSORS, STATE} or any(sha256_of(folder / n) != h for n, h in listed.items()):
@@ -127,7 +131,8 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove them all: the training is done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.keeps:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _found(self) -> list[Path]:
         """Return the checkpoints' folders, newest first."""
@@ -155,7 +160,7 @@ def current_checkpoints() -> Checkpoints | None:
 
 
 @contextmanager
-def checkpoints_in(folder: Path, *, every: float = 120.0) -> Iterator[Checkpoints]:
+def checkpoints_in(folder: Path, *, every: float = 120.0, keeps: bool = True) -> Iterator[Checkpoints]:
     """Let trainings in the block keep checkpoints in a folder, and stop at a checkpoint when SIGTERM comes.
 
     The folder is removed when the block ends well, and stays when it does not.
@@ -163,8 +168,9 @@ def checkpoints_in(folder: Path, *, every: float = 120.0) -> Iterator[Checkpoint
     Args:
         folder: Where they lie.
         every: Seconds between two.
+        keeps: Whether any are kept; where not, the block can still be asked to stop.
     """
-    kept = Checkpoints(folder, every)
+    kept = Checkpoints(folder, every, keeps)
     token = _current.set(kept)
     try:
         with _on_sigterm(kept.ask_to_stop):

@@ -119,16 +119,49 @@ def can_pack(model: Any) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Part:
+    """Texts of a batch that are computed apart from the others: where they stand in the whole of it, by length.
+
+    Attributes:
+        texts: int64 (n,): which texts of the whole they are.
+        tokens: int64 (tokens,): which of its tokens are theirs.
+        sizes: Texts and tokens of the whole.
+    """
+
+    texts: np.ndarray
+    tokens: np.ndarray
+    sizes: tuple[int, int]
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], own: np.ndarray) -> Part:
+        """Place rows of a batch in the whole of it.
+
+        Args:
+            lengths: Tokens of each row of the whole batch.
+            own: The rows that are computed.
+        """
+        sizes = np.asarray(lengths, dtype=np.int64)
+        texts = np.argsort(np.argsort(sizes, kind="stable"), kind="stable")[own]
+        ends = np.cumsum(np.sort(sizes))
+        tokens = np.concatenate(
+            [np.arange(ends[text] - sizes[row], ends[text]) for row, text in zip(own, texts, strict=True)]
+        )
+        return cls(texts, tokens, (len(sizes), int(ends[-1])))
+
+
 class Dropout:
     """Dropout whose masks come from a numpy generator, which draws them many times faster on a CPU.
 
     Args:
         rng: Draws.
         share: Of the values set to 0, in steps of 1/256.
+        part: Where only some texts of a batch are computed: the masks of all are drawn and theirs are taken, so that a
+            text's mask is the same whoever computes it. On a GPU each draws for itself.
     """
 
-    def __init__(self, rng: np.random.Generator, share: float) -> None:
-        self.rng = rng
+    def __init__(self, rng: np.random.Generator, share: float, part: Part | None = None) -> None:
+        self.rng, self.part = rng, part
         self.cut = round(256 * share)
 
     def __call__(self, x: Any) -> Any:
@@ -139,9 +172,19 @@ class Dropout:
             return x
         if x.device.type != "cpu":
             return torch.nn.functional.dropout(x, self.cut / 256)
-        drawn = torch.frombuffer(bytearray(self.rng.bytes(x.numel())), dtype=torch.uint8)
-        kept = (drawn >= self.cut).view(x.shape).to(x.dtype)
+        kept = (self._draw(x) >= self.cut).view(x.shape).to(x.dtype)
         return x * kept.mul_(256 / (256 - self.cut))
+
+    def _draw(self, x: Any) -> Any:
+        """Return a uint8 tensor for x, of as many numbers."""
+        import torch
+
+        if self.part is None:
+            return torch.frombuffer(bytearray(self.rng.bytes(x.numel())), dtype=torch.uint8)
+        by_token = len(x) == len(self.part.tokens)
+        own, size = (self.part.tokens, self.part.sizes[1]) if by_token else (self.part.texts, self.part.sizes[0])
+        drawn = np.frombuffer(self.rng.bytes(size * x.shape[1]), dtype=np.uint8).reshape(size, -1)
+        return torch.from_numpy(drawn[own])
 
 
 def encode(base: Any, packed: Packed, *, dtype: Any, dropout: Dropout, first_only: bool) -> Any:

@@ -21,7 +21,8 @@ from textclf.models.epoch_hook import report_epoch
 from textclf.models.interface import HeldOut, Predictor
 from textclf.models.losses import agreement, make_loss
 from textclf.models.optimizing import Average, Steps
-from textclf.models.packed import Dropout, Packed, can_pack, head_inputs, last_layer, linear
+from textclf.models.packed import Dropout, Packed, Part, can_pack, head_inputs, last_layer, linear
+from textclf.models.ranks import current_ranks
 from textclf.models.warm_start import align_first_token
 from textclf.models.windows import Row, tokenize
 from textclf.progress import log, track
@@ -82,7 +83,7 @@ class Training:
     """One training of an encoder: its batches, its steps, its best epoch.
 
     All chance comes from the seed and the number of the epoch or step, never from what was drawn before, so that a
-    training can go on from the middle.
+    training can go on from the middle, and several processes can share its batches (`textclf.models.ranks`).
     """
 
     def __init__(
@@ -103,12 +104,16 @@ class Training:
         )
         self.progress = Progress()
         self.best: dict[str, Any] = {}
-        self.checkpoints = current_checkpoints()
-        self.name = "" if self.checkpoints is None else self._fingerprint()
+        self.checkpoints, self.ranks = current_checkpoints(), current_ranks()
+        self.name = "" if self.checkpoints is None and self.ranks.alone else self._fingerprint()
 
     def run(self) -> dict[str, Any]:
         """Train to the end and return what there is to tell."""
+        self.ranks.check_same(self.name)
         begun = self.checkpoints.newest(self.name) if self.checkpoints is not None else None
+        if self.ranks.told(begun is not None):
+            tensors, state = begun or (None, None)
+            begun = self.ranks.told_tensors(tensors), self.ranks.told(state)
         self._prepare(begun)
         with self.checkpoints.listened() if self.checkpoints is not None else nullcontext():
             while self.progress.epoch <= self.options.epochs:
@@ -122,6 +127,7 @@ class Training:
         return {
             "precision": "bf16" if self.bf16 else "float32",
             "packed": self.packs,
+            **({} if self.ranks.alone else {"processes": self.ranks.world}),
             "best_epoch": self.progress.best_epoch or len(history),
             "epochs": history,
         }
@@ -129,7 +135,7 @@ class Training:
     def _prepare(self, begun: tuple[dict[str, Any], dict[str, Any]] | None) -> None:
         """Make model, optimizer and average ready: as a checkpoint has them, or from the start."""
         options, finetuned = self.options, self.finetuned
-        if finetuned.aligns and begun is None:
+        if finetuned.aligns and begun is None and self.ranks.first:
             rng = np.random.default_rng([self.seed, 0])
             align_first_token(finetuned.model, finetuned.tokenizer, self.texts, self.contexts, bf16=self.bf16, rng=rng)
         if options.freeze_embeddings:
@@ -140,6 +146,7 @@ class Training:
             getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)()
         if options.lora_rank:
             finetuned.model = add_adapters(finetuned.model, rank=options.lora_rank)
+        self.ranks.hand_out(list(finetuned.model.state_dict().values()))
         self.packs = can_pack(finetuned.model) and not options.gradient_checkpointing
         if options.dropout_samples > 1 and not self.packs:
             raise ModelError("model.options.dropout_samples works for plain BERT and RoBERTa encoders; leave it at 1")
@@ -194,42 +201,67 @@ class Training:
         rest = range(progress.batches, len(batches), accumulate)
         for begin in track(rest, what=f"epoch {progress.epoch}", total=len(rest), unit="step"):
             together = batches[begin : begin + accumulate]
-            torch.manual_seed(_mixed(self.seed, progress.step))
+            torch.manual_seed(_mixed(self.seed, progress.step, self.ranks.rank))
             rng = np.random.default_rng([self.seed, progress.epoch, begin, 1])
+            losses = []
             for batch in together:
                 loss = self._loss([rows[i] for i in batch], wanted[batch], rng)
-                (loss / len(together)).backward()
-                progress.losses.append(float(loss.detach()))
+                if loss is not None:
+                    (loss / len(together)).backward()
+                losses.append(0.0 if loss is None else float(loss.detach()))
+            progress.losses += self.ranks.sum(losses)
+            self.ranks.sum_gradients(self.steps.parameters)
             self.steps.take(progress.step)
             if self.average is not None:
                 self.average.take(self.finetuned.model, progress.step)
             progress.step += 1
             progress.batches = begin + len(together)
-            if self.checkpoints is not None and self.checkpoints.due():
+            if self._is_due():
                 progress.seconds, started = progress.seconds + time.perf_counter() - started, time.perf_counter()
                 self._save()
         progress.seconds += time.perf_counter() - started
 
+    def _is_due(self) -> bool:
+        """Tell whether to keep a checkpoint now, or to stop: when any of the processes is asked to, all of them are."""
+        if self.checkpoints is None:
+            return False
+        asked, due = self.ranks.sum([self.checkpoints.stop.is_set(), self.checkpoints.due()])
+        if asked:
+            self.checkpoints.stop.set()
+        return bool(due)
+
     def _loss(self, rows: Sequence[Row], wanted: np.ndarray, rng: np.random.Generator) -> Any:
-        """Return a batch's loss: of one pass, or of two that should agree (R-Drop)."""
+        """Return a batch's loss: of one pass, or of two that should agree (R-Drop).
+
+        Of several processes, each returns what its own texts add to the loss; None where it has none.
+        """
         import torch
 
+        part, known, n_texts = None, _count_known(wanted), len(rows)
+        if not self.ranks.alone:
+            lengths = [len(row["input_ids"]) for row in rows]
+            own = self.ranks.share(lengths)
+            if not len(own):
+                return None
+            part, rows, wanted = Part.of(lengths, own), [rows[i] for i in own], wanted[own]
         passes, losses = [], []
         for _ in range(2 if self.options.r_drop else 1):
-            samples, order = self._logits(rows, rng)
+            samples, order = self._logits(rows, rng, part)
             targets = torch.from_numpy(wanted[order]).to(self.device)
             losses += [self.loss(logits, targets) for logits in samples]
             passes.append(samples[0])
-        loss = torch.stack(losses).mean()
-        return loss + self.options.r_drop * agreement(*passes) if self.options.r_drop else loss
+        loss = torch.stack(losses).mean() * (_count_known(wanted) / known)
+        if not self.options.r_drop:
+            return loss
+        return loss + self.options.r_drop * agreement(*passes) * (len(rows) / n_texts)
 
-    def _logits(self, rows: Sequence[Row], rng: np.random.Generator) -> tuple[list[Any], np.ndarray]:
+    def _logits(self, rows: Sequence[Row], rng: np.random.Generator, part: Part | None) -> tuple[list[Any], np.ndarray]:
         """Return float32 logits (n, k), one of each dropout sample, and which row each line is of."""
         import torch
 
         model = self.finetuned.model
         if self.packs:
-            packed, dropout = Packed.of(rows, device=self.device), Dropout(rng, model.config.hidden_dropout_prob)
+            packed, dropout = Packed.of(rows, device=self.device), Dropout(rng, model.config.hidden_dropout_prob, part)
             pooled = head_inputs(model, packed, dtype=torch.bfloat16 if self.bf16 else torch.float32, dropout=dropout)
             layer = last_layer(model)
             return [linear(layer, dropout(pooled)) for _ in range(self.options.dropout_samples)], packed.order
@@ -252,7 +284,7 @@ class Training:
             self.average.lend(self.finetuned.model)
         last = progress.epoch == self.options.epochs
         if self.validation is not None:
-            record |= validation_scores(self.finetuned, self.validation)
+            record |= self.ranks.told(validation_scores(self.finetuned, self.validation) if self.ranks.first else None)
             self._offer(record[self.options.monitor])
         elif last and self.average is not None:
             self._offer(float("nan"))
@@ -318,9 +350,14 @@ class Training:
         return digest.hexdigest()
 
 
-def _mixed(seed: int, step: int) -> int:
-    """Return a seed for torch out of the training's seed and the step's number."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+def _mixed(seed: int, step: int, rank: int) -> int:
+    """Return a seed for torch out of the training's seed, the step's number and the process's."""
+    return int(np.random.SeedSequence([seed, step, rank] if rank else [seed, step]).generate_state(1)[0])
+
+
+def _count_known(wanted: np.ndarray) -> int:
+    """Return how many targets are known, at least 1: what a loss is the mean over."""
+    return max(1, int((~np.isnan(wanted)).sum()))
 
 
 def use_bf16(precision: str, device: str) -> bool:
