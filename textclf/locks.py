@@ -59,8 +59,9 @@ def _take(lock: Path, *, what: str, target: Path) -> int | None:
             os.close(handle)
             return None
         if _is_same(handle, lock):
-            os.ftruncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
+            with suppress(OSError):  # a full disk: the lock holds all the same
+                os.ftruncate(handle, 0)
+                os.write(handle, str(os.getpid()).encode())
             return handle
         os.close(handle)  # who held it before took the file away between our opening and our locking
 

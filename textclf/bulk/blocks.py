@@ -134,13 +134,15 @@ def make_plan(inputs: Iterable[str | Path], *, block_rows: int = BLOCK_ROWS, exc
         exclude: A folder that is not read: the output.
 
     Raises:
-        DataError: When an input is missing, of no known kind, or a table without texts.
+        DataError: When an input is missing, of no known kind, or a table without texts, or there is nothing in them.
     """
     sources, passed_over = find_sources(inputs, exclude=exclude)
     ids = Ids(source.article_id for source in sources if source.ending in PAGES)
     spans: list[tuple[Span, int]] = []
     for source in track(sources, what="reading", total=len(sources), unit=" files"):
         spans += _page(source) if source.ending in PAGES else _scan(source, ids, block_rows)
+    if not any(rows for _, rows in spans):
+        raise DataError("there is no paragraph in the input; nothing was written")
     return Plan(list(_blocks(ids.settled(spans), block_rows)), passed_over, ids.repeated)
 
 

@@ -135,8 +135,6 @@ def label_in_bulk(
     bundle, root = bundle_fingerprint(Path(model)), Path(out).absolute()
     plan = make_plan(given, block_rows=block_rows, exclude=root)
     log_skipped([Path(place) for place in plan.passed_over], why="not a kind of file that is read")
-    if not plan.blocks:
-        raise DataError("there is no paragraph in the input; nothing was written")
     manifest = describe(plan, bundle, options={"unit": unit, "language": language, "block_rows": block_rows})
     root = place_for(root, manifest)
     job = Job(str(Path(model).absolute()), str(root), manifest["job"], unit, language)
@@ -186,8 +184,8 @@ def place_for(root: Path, manifest: Mapping[str, Any]) -> Path:
         log.info("the folder holds what another model said; this one writes beside it, to %s", root)
         there = read_manifest(root)
     if there is not None and there["job"] != manifest["job"]:
-        same = [k for k in ("input", "options") if there.get(k) == manifest[k]]
-        what = "other options" if "input" in same else "another input, or one that has changed since"
+        same = there.get("options") == manifest["options"]  # another size of blocks is another input as parted
+        what = "another input, or of one that has changed since" if same else "a job with other options"
         raise DataError(f"{root} holds the labels of {what}; choose another --out, or remove it")
     if there is None and (root / LABELS).exists():
         raise DataError(f"{root} holds {LABELS}/ but no {MANIFEST}; it is left alone. Choose another --out")

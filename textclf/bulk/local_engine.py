@@ -80,6 +80,8 @@ def run_locally(job: Job, blocks: Sequence[Block], *, processes: int | None = No
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
+        for worker in workers:
+            worker.close()
 
 
 class GivenUpError(TextclfError):
@@ -198,6 +200,14 @@ class Worker:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def close(self) -> None:
+        """Close what led to the process, once nobody asks it any more."""
+        if self._process is not None:
+            for pipe in (self._process.stdin, self._process.stdout):
+                with suppress(OSError):  # what was to be sent to a process that is gone
+                    assert pipe is not None  # noqa: S101 (they were asked for)
+                    pipe.close()
 
     def _ask(self, told: Mapping[str, Any]) -> dict[str, Any]:
         process = self._begun()

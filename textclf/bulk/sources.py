@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -73,7 +74,7 @@ def open_source(place: str) -> BinaryIO:
         if "://" not in place:
             return Path(place).open("rb")
         system, path = file_system(place)
-        return cast(BinaryIO, system.open_input_file(path))
+        return cast(BinaryIO, io.BufferedReader(system.open_input_file(path)))
     except (OSError, pa.ArrowException) as fault:
         raise DataError(f"cannot read {place}: {getattr(fault, 'strerror', None) or fault}") from fault
 
