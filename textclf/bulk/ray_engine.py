@@ -189,9 +189,14 @@ class Actor:
                 told = {"fault": f"{fault} (on the node {platform.node()})", "kind": type(fault).__name__}
         return {"told": json.dumps({**told, "warnings": warnings})}
 
-    def __del__(self) -> None:
+    def stop(self) -> None:
+        """End the process."""
         if self._worker is not None:
             self._worker.stop()
+            self._worker = None
+
+    def __del__(self) -> None:
+        self.stop()
 
     def _begun(self) -> Worker:
         """Return the process.
