@@ -20,6 +20,7 @@ from textclf.bundle import load_bundle
 from textclf.cli import main
 from textclf.errors import BundleError, DataError, MissingExtraError
 
+ROOT = Path(__file__).parent.parent
 Write = Callable[..., Path]
 
 
@@ -152,3 +153,26 @@ def test_options_of_ray_go_with_ray_alone(
     command = ["predict", str(bundle), str(source), "--out", str(tmp_path / "out"), "--engine", "local", *option]
     assert main(command) == 1
     assert f"{option[0]} is for --engine ray" in capsys.readouterr().err
+
+
+def test_the_job_for_kubernetes_runs_a_command_that_there_is_with_the_versions_installed_here() -> None:
+    import re
+    from importlib.metadata import version
+
+    import yaml
+    from typer.main import get_command
+
+    from textclf.cli import app
+
+    job = yaml.safe_load((ROOT / "deploy" / "ray-job.yaml").read_text(encoding="utf-8"))
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    pytest.importorskip("ray")
+    assert job["spec"]["rayClusterSpec"]["rayVersion"] == version("ray")
+    words = job["spec"]["entrypoint"].split()
+    assert words[:2] == ["textclf", "predict"]
+    known = {o for p in get_command(app).commands["predict"].params for o in p.opts}  # type: ignore[attr-defined]
+    assert {word for word in words if re.match("--", word)} <= known
+    pods = [job["spec"]["rayClusterSpec"]["headGroupSpec"], *job["spec"]["rayClusterSpec"]["workerGroupSpecs"]]
+    for pod in (p["template"]["spec"] for p in pods):
+        mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
+        assert mounted == {volume["name"] for volume in pod["volumes"]}

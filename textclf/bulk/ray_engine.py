@@ -193,6 +193,7 @@ class Actor:
         """End the process."""
         if self._worker is not None:
             self._worker.stop()
+            self._worker.close()
             self._worker = None
 
     def __del__(self) -> None:
