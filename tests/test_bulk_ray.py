@@ -162,7 +162,7 @@ def test_the_job_for_kubernetes_runs_a_command_that_there_is_with_the_versions_i
     import yaml
     from typer.main import get_command
 
-    from textclf.cli import app
+    from textclf.cli import make_app
 
     job = yaml.safe_load((ROOT / "deploy" / "ray-job.yaml").read_text(encoding="utf-8"))
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
@@ -170,7 +170,7 @@ def test_the_job_for_kubernetes_runs_a_command_that_there_is_with_the_versions_i
     assert job["spec"]["rayClusterSpec"]["rayVersion"] == version("ray")
     words = job["spec"]["entrypoint"].split()
     assert words[:2] == ["textclf", "predict"]
-    known = {o for p in get_command(app).commands["predict"].params for o in p.opts}  # type: ignore[attr-defined]
+    known = {o for p in get_command(make_app()).commands["predict"].params for o in p.opts}  # type: ignore[attr-defined]
     assert {word for word in words if re.match("--", word)} <= known
     pods = [job["spec"]["rayClusterSpec"]["headGroupSpec"], *job["spec"]["rayClusterSpec"]["workerGroupSpecs"]]
     for pod in (p["template"]["spec"] for p in pods):

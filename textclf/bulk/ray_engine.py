@@ -139,7 +139,9 @@ def _told(
     found = found.map(
         Actor,
         fn_constructor_args=given,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most),
+        compute=ray.data.ActorPoolStrategy(
+            min_size=1, max_size=most, initial_size=most, max_tasks_in_flight_per_actor=2
+        ),
         num_cpus=1,
         num_gpus=gpus,
         max_restarts=-1,
