@@ -98,7 +98,7 @@ def _serve(worker: Worker, waiting: SimpleQueue[Block], told: SimpleQueue[Done |
         while not worker.stopped:
             block = waiting.get_nowait()
             try:
-                told.put(_do(worker, block))
+                told.put(label_block_in(worker, block))
             except GivenUpError as fault:
                 told.put(fault)
     except Empty:
@@ -111,7 +111,7 @@ def _serve(worker: Worker, waiting: SimpleQueue[Block], told: SimpleQueue[Done |
         told.put(None)
 
 
-def _do(worker: Worker, block: Block) -> Done:
+def label_block_in(worker: Worker, block: Block) -> Done:
     """Return what became of a block; when processes die over it, those of its rows that kill them are left out.
 
     A first death may have any cause, and the block is simply done again. After a second one its rows are looked
