@@ -204,8 +204,8 @@ def plot(found: Sequence[Point], path: Path) -> None:
                 panel.set(xscale="log", xlabel="positives a label", ylabel=shown, title=data, ylim=(0, 1))
                 panel.set_xticks(sizes, [str(size) for size in sizes])
                 panel.minorticks_off()
-        panels[0][0].legend()
-        figure.tight_layout()
+        figure.legend(*panels[0][0].get_legend_handles_labels(), loc="lower center", ncols=8, frameon=False)
+        figure.tight_layout(rect=(0, 0.05, 1, 1))
         with written_aside(path) as aside:
             figure.savefig(aside, format="svg", metadata={"Date": None})
         pyplot.close(figure)
