@@ -22,9 +22,9 @@ plain_write = pq.write_table
 
 
 class FragileActor(BlockActor):
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: dict[str, Any], **options: Any) -> None:
         local_engine.COMMAND = (sys.executable, "-m", "tests.ray_actors")  # type: ignore[assignment]
-        super().__init__(job)
+        super().__init__(job, **options)
         self._power = Path(job["out"]).parent
 
     def do(self, block: dict[str, Any]) -> dict[str, Any]:

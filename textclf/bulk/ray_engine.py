@@ -28,7 +28,11 @@ from textclf.progress import log
 
 LOSSES = 8  # of actors over one block, or one after another before they are ready, until it is given up
 STORE_BYTES = 80_000_000  # of a local Ray; no paragraph goes through it
-LOCAL_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "300"}  # a busy machine is slow
+LOCAL_SETTINGS = {  # no reports; and where the machine is busy, Ray's parts are given longer to start
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_agent_register_timeout_ms": "120000",
+    "RAY_raylet_start_wait_time_s": "120",
+}
 WAIT_SECONDS = 60.0  # with no actor at work, until it is told
 
 
@@ -74,7 +78,9 @@ def run_on_ray(
 class BlockActor:
     """What runs on a node: one process of the local engine, begun again by itself when a row kills it."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: dict[str, Any], *, on_gpu: bool = False) -> None:
+        if not on_gpu:  # Ray lets an actor that asked for none see all of its node
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._job = Job(**job)
         self._worker = Worker(self._job)
 
@@ -118,7 +124,7 @@ class _Actors:
 
     def __init__(self, ray: Any, job: Job, wanted: int, gpus: float) -> None:
         self._ray, self._job = ray, asdict(job)
-        self._wanted = wanted
+        self._wanted, self._on_gpu = wanted, gpus > 0
         # A block, and beside it the call that ends it; what is lost is begun again here, not by Ray.
         options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 2}
         self._class = ray.remote(**options)(BlockActor)
@@ -139,11 +145,15 @@ class _Actors:
                     yield done
             if self._failed:
                 raise ModelError("; ".join(self._failed))
+        except (self._ray.exceptions.RayError, ConnectionError) as fault:
+            raise ModelError(
+                f"the Ray cluster was lost; what is done is kept, go on with --resume ({fault})"
+            ) from fault
         finally:
             self._end()
 
     def _begin(self) -> None:
-        actor = self._class.remote(self._job)
+        actor = self._class.remote(self._job, on_gpu=self._on_gpu)
         self._under_way[actor.check.remote()] = (actor, None)
 
     def _next(self) -> Done | None:
@@ -200,13 +210,12 @@ class _Actors:
 
     def _end(self) -> None:
         """End the actors: asked first, so that no part is left half-written, then whatever they say."""
-        actors = [actor for actor, _ in self._under_way.values()]
-        with suppress(self._ray.exceptions.RayError):
+        with suppress(self._ray.exceptions.RayError, ConnectionError):
             at_work = [actor.stop.remote() for actor, block in self._under_way.values() if block is not None]
             if at_work:
                 self._ray.wait(at_work, num_returns=len(at_work), timeout=STOP_SECONDS)
-        for actor in actors:
-            self._ray.kill(actor)
+            for actor, _ in self._under_way.values():
+                self._ray.kill(actor)
 
 
 def _told(act: Any) -> dict[str, Any]:

@@ -103,13 +103,8 @@ def predict(
     """Label every paragraph (or sentence) of the inputs; one record each."""
     from textclf.cli.bulk import check_alone, predict_in_bulk
 
-    bulk: dict[str, Any] = {
-        "processes": processes,
-        "resume": resume,
-        "max_rejects": max_rejects,
-        "block_rows": block_rows,
-    }
-    bulk |= {"address": address, "gpus": gpus}
+    bulk: dict[str, Any] = {"processes": processes, "resume": resume, "max_rejects": max_rejects}
+    bulk |= {"block_rows": block_rows, "address": address, "gpus": gpus}
     check_alone(
         {f"--{name.replace('_', '-')}": value for name, value in bulk.items()},
         without={"--pretty": pretty, "--url": url, "--escape-formulas": escape_formulas},
