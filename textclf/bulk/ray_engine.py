@@ -28,11 +28,7 @@ from textclf.progress import log
 
 LOSSES = 8  # of actors over one block, or one after another before they are ready, until it is given up
 STORE_BYTES = 80_000_000  # of a local Ray; no paragraph goes through it
-LOCAL_SETTINGS = {  # no reports; and where the machine is busy, Ray's parts are given longer to start
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_agent_register_timeout_ms": "120000",
-    "RAY_raylet_start_wait_time_s": "120",
-}
+STARTS = 3  # of a local Ray: on a busy machine its parts may not find each other in the seconds they are given
 WAIT_SECONDS = 60.0  # with no actor at work, until it is told
 
 
@@ -256,25 +252,39 @@ def _cluster(ray: Any, address: str | None, processes: int | None) -> Iterator[N
     if ray.is_initialized():
         yield
         return
-    if address is None:
-        for name, value in LOCAL_SETTINGS.items():
-            os.environ.setdefault(name, value)
-        options = {"num_cpus": processes or cores(), "object_store_memory": STORE_BYTES, "include_dashboard": False}
-    else:
-        options = {}
-    try:
-        with _own_signals(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
-    except ImportError as fault:
-        raise MissingExtraError(f"--address {address} needs a package that is not installed: {fault}") from fault
-    except Exception as fault:  # Ray raises this very class when it takes too long to start
-        what = "Ray could not be started on this machine" if address is None else f"no Ray cluster answers at {address}"
-        raise ModelError(f"{what}: {fault}".rstrip(": ")) from fault
+    with _own_signals(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _connect(ray, address, processes)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _connect(ray: Any, address: str | None, processes: int | None) -> None:
+    """Connect to a cluster, or start Ray on this machine.
+
+    Raises:
+        ModelError: When neither comes to pass.
+    """
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        options |= {"num_cpus": processes or cores(), "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    for left in reversed(range(STARTS if address is None else 1)):
+        try:
+            ray.init(address or "local", **options)
+            return
+        except TextclfError:
+            raise  # asked to stop meanwhile
+        except ImportError as fault:
+            raise MissingExtraError(f"--address {address} needs a package that is not installed: {fault}") from fault
+        except Exception as fault:  # Ray raises this very class when it takes too long to start
+            ray.shutdown()
+            if not left:
+                what = f"no Ray cluster answers at {address}" if address else "Ray did not start on this machine"
+                raise ModelError(f"{what}: {fault}".rstrip(": ")) from fault
+            log.warning("Ray did not start (%s); it is tried again", fault)
 
 
 @contextmanager
