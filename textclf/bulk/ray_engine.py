@@ -169,6 +169,7 @@ class _Actors:
         except self._ray.exceptions.RayTaskError as fault:
             raise ModelError(f"a Ray worker failed; textclf must be installed on every node alike: {fault}") from fault
         except self._ray.exceptions.RayError as fault:
+            self._ray.kill(actor)  # it may only be out of reach, and would keep its place
             self._replace(block, fault)
             return None
         self._lost[None] = 0
