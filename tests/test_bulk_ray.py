@@ -1,27 +1,43 @@
-"""Bulk labelling on Ray: the same parts as one process writes, whatever dies on the way."""
+"""The Ray engine: the same bytes as the local one, each row once, whatever dies."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import make_articles
+from tests.ray_actors import FragileActor
+from tests.test_bulk import lines_of, rows_of
 from tests.test_bundle import train_tiny
-from textclf.bulk.blocks import make_plan
+from tests.test_faults_of_the_disk import state
+from textclf.bulk import ray_engine
+from textclf.bulk.blocks import Block
 from textclf.bulk.in_process import in_process
-from textclf.bulk.job import bundle_fingerprint, label_in_bulk
-from textclf.bulk.ray_engine import Actor, _connected, _import_ray, _model_here, _packed, _room
+from textclf.bulk.job import BulkSummary, label_in_bulk
+from textclf.bulk.output import Done
+from textclf.bulk.ray_engine import run_on_ray
 from textclf.bulk.work import Job
 from textclf.bundle import load_bundle
 from textclf.cli import main
-from textclf.errors import BundleError, DataError, MissingExtraError
+from textclf.errors import BundleError, DataError, MissingExtraError, ModelError, TextclfError
+from textclf.files import WriteError
 
+ray = pytest.importorskip("ray")
 ROOT = Path(__file__).parent.parent
+BLOCK_ROWS = 8
 Write = Callable[..., Path]
+Label = Callable[..., BulkSummary]
 
 
 @pytest.fixture(scope="module")
@@ -29,150 +45,260 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_tiny(tmp_path_factory.mktemp("tfidf"), "tfidf")
 
 
+@pytest.fixture(scope="module")
+def small_ray() -> Iterator[None]:
+    """Have a Ray of two cores running, as the engine starts it."""
+    with ray_engine._cluster(ray, None, 2):
+        yield
+
+
 @pytest.fixture
 def source(write_jsonl: Write) -> Path:
     return write_jsonl(make_articles(20, seed=3), "in.jsonl")
 
 
-def parts(out: Path) -> dict[str, bytes]:
-    return {p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("part-*"))}
+@pytest.fixture
+def wanted(bundle: Path, source: Path, tmp_path: Path) -> dict[str, Any]:
+    """Return what a single process makes of the source."""
+    label_in_bulk(bundle, [source], tmp_path / "wanted", engine=in_process(load_bundle(bundle)), block_rows=BLOCK_ROWS)
+    return state(tmp_path / "wanted")
 
 
 @pytest.fixture
-def plain(bundle: Path, source: Path, tmp_path: Path) -> Path:
-    label_in_bulk(bundle, [source], tmp_path / "plain", engine=in_process(load_bundle(bundle)), block_rows=8)
-    return tmp_path / "plain"
+def label(bundle: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Label:
+    """Give a function that labels with Ray, by actors over which files have power."""
+    monkeypatch.setattr(ray_engine, "BlockActor", FragileActor)
+
+    def run(**settings: Any) -> BulkSummary:
+        given = {"engine": "ray", "processes": 2, "block_rows": BLOCK_ROWS, **settings}
+        return label_in_bulk(bundle, [given.pop("source", source)], tmp_path / "out", **given)
+
+    return run
 
 
-def job_of(out: Path, model: Path) -> Job:
-    return Job(str(model), str(out), json.loads((out / "manifest.json").read_text())["job"])
-
-
-def answer_of(actor: Actor, block: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(actor({"block": json.dumps(block.to_json())})["told"])
-    return found
-
-
-@pytest.fixture
-def begun() -> Iterator[list[Actor]]:
-    """Give a list whose actors' processes are ended."""
-    actors: list[Actor] = []
-    yield actors
-    for actor in actors:
-        actor.stop()
-
-
-def test_an_actor_writes_the_bytes_that_one_process_writes(
-    begun: list[Actor], bundle: Path, source: Path, plain: Path
+@pytest.mark.usefixtures("small_ray")
+def test_it_writes_the_bytes_of_a_single_process_and_a_resumed_job_does_only_what_is_left(
+    label: Label, wanted: dict[str, Any], tmp_path: Path
 ) -> None:
-    expected, block = parts(plain), make_plan([source], block_rows=8).blocks[2]
-    (plain / "labels/part-00002.parquet").unlink()
-    begun.append(Actor(job_of(plain, bundle), bundle_fingerprint(bundle), None))
-    assert answer_of(begun[0], block)["done"]["rows"] > 0
-    assert parts(plain) == expected
+    summary = label(processes=1)
+    assert state(tmp_path / "out") == wanted
+    assert summary.new_blocks == summary.blocks > 4
+    parts = sorted((tmp_path / "out" / "labels").iterdir())
+    before = {path: path.stat().st_mtime_ns for path in parts[2:]}
+    for path in parts[:2]:
+        path.unlink()
+    assert label(processes=1, resume=True).new_blocks == 2
+    assert state(tmp_path / "out") == wanted
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert ray.is_initialized()  # it was there before, so it is left running
 
 
-def test_an_actor_refuses_a_folder_that_is_not_the_jobs(
-    begun: list[Actor], bundle: Path, source: Path, tmp_path: Path
+@pytest.mark.usefixtures("small_ray")
+def test_a_row_that_ends_processes_is_set_aside(label: Label, tmp_path: Path) -> None:
+    texts = [f"shells fell {n}" for n in range(4)] + ["DEADLY"]
+    path = tmp_path / "poison.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    label(source=path, processes=1)
+    assert [row["text"] for row in rows_of(tmp_path / "out")] == texts[:4]
+    assert [one["line"] for one in lines_of(tmp_path / "out" / "rejects")] == [5]
+
+
+def away(folder: Path) -> Any:
+    """Return an engine before whose work a folder goes away, as on a machine that does not share it."""
+
+    def run(job: Job, blocks: Sequence[Block]) -> Iterator[Done]:
+        folder.rename(folder.with_name("elsewhere"))
+        try:
+            yield from run_on_ray(job, blocks, processes=1)
+        finally:
+            folder.with_name("elsewhere").rename(folder)
+
+    return run
+
+
+@pytest.mark.usefixtures("small_ray")
+@pytest.mark.parametrize(("gone", "kind"), [("model", BundleError), ("out", DataError)])
+def test_a_worker_that_does_not_see_a_folder_says_so(
+    gone: str, kind: type[TextclfError], bundle: Path, source: Path, tmp_path: Path
 ) -> None:
-    block = make_plan([source]).blocks[0]
-    begun.append(Actor(Job(str(bundle), str(tmp_path / "other"), "x"), bundle_fingerprint(bundle), None))
-    answer = answer_of(begun[0], block)
-    assert answer["kind"] == "DataError"
-    assert "give one that all nodes share" in answer["fault"]
-    assert not (tmp_path / "other").exists()
-
-
-class Sent:
-    """What stands for a bundle in Ray's store."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, content: dict[str, bytes]) -> None:
-        self.asked = 0
-        self.content = content
-        monkeypatch.setattr(_import_ray(), "get", self.get)
-
-    def get(self, reference: Any) -> dict[str, bytes]:
-        assert reference == "reference"
-        self.asked += 1
-        return self.content
-
-
-def test_a_bundle_that_a_node_does_not_see_is_unpacked_there_once(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("ray")
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    sent = Sent(monkeypatch, _packed(bundle) or {})
-    given = tmp_path / "elsewhere", bundle_fingerprint(bundle), ["reference"]
-    places = {_model_here(*given) for _ in range(2)}
-    assert len(places) == sent.asked == 1
-    assert load_bundle(places.pop()).labels == load_bundle(bundle).labels
-
-
-def test_a_bundle_too_large_to_send_must_be_where_the_job_says(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("textclf.bulk.ray_engine.LARGEST_SENT", 1_000)
-    assert _packed(bundle) is None
-    assert _model_here(bundle, bundle_fingerprint(bundle), None) == bundle
-    with pytest.raises(BundleError, match="put it at the same path on every node"):
-        _model_here(tmp_path, bundle_fingerprint(bundle), None)
+    shutil.copytree(bundle, tmp_path / "model")
+    with pytest.raises(kind, match="every node shares"):
+        label_in_bulk(tmp_path / "model", [source], tmp_path / "out", engine=away(tmp_path / gone))
+    assert not (tmp_path / "out" / "labels").exists()
 
 
 @pytest.mark.parametrize(
-    ("resources", "gpus", "room"),
-    [({"CPU": 8.0}, 0, 8), ({"CPU": 8.0, "GPU": 2.0}, 0.5, 4), ({"CPU": 2.0, "GPU": 4.0}, 1, 2), ({}, 0, 1)],
+    ("arguments", "told"),
+    [
+        (["--engine", "local", "--address", "auto"], "--address is for --engine ray"),
+        (["--engine", "local", "--gpus", "1"], "--gpus is for --engine ray"),
+        (["--address", "auto"], "add --engine"),
+        (["--engine", "ray", "--processes", "0"], "--processes must be at least 1"),
+        (["--engine", "ray", "--gpus", "-1"], "--gpus must not be negative"),
+    ],
 )
-def test_there_are_as_many_actors_as_there_is_room_for(resources: dict[str, float], gpus: float, room: int) -> None:
-    assert _room(resources, gpus) == room
+def test_options_that_make_no_sense_are_refused(
+    arguments: list[str], told: str, bundle: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", str(bundle), str(source), "--out", str(tmp_path / "out"), *arguments])
+    assert told in capsys.readouterr().err
 
 
 def test_without_ray_it_says_what_to_install(
     bundle: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"textclf\[ray\]"):
         label_in_bulk(bundle, [source], tmp_path / "out", engine="ray")
 
 
-def test_an_address_without_a_cluster_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = pytest.importorskip("ray")
+def test_an_address_where_no_cluster_is_ends_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(*given: Any, **options: Any) -> None:
+        raise ConnectionError("Could not find any running Ray instance")
 
-    def nobody(**given: Any) -> None:
-        raise ConnectionError(f"nobody at {given['address']}")
-
-    monkeypatch.setattr(ray, "init", nobody)
-    with pytest.raises(DataError, match="no Ray cluster at --address auto: nobody at auto"), _connected(ray, "auto"):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refusing)
+    with (
+        pytest.raises(ModelError, match="no Ray cluster answers at auto: Could not find"),
+        ray_engine._cluster(ray, "auto", None),
+    ):
         pass
 
 
-@pytest.mark.parametrize("option", [["--address", "auto"], ["--gpus", "1"]])
-def test_options_of_ray_go_with_ray_alone(
-    option: list[str], bundle: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["predict", str(bundle), str(source), "--out", str(tmp_path / "out"), "--engine", "local", *option]
-    assert main(command) == 1
-    assert f"{option[0]} is for --engine ray" in capsys.readouterr().err
-
-
-def test_the_job_for_kubernetes_runs_a_command_that_there_is_with_the_versions_installed_here() -> None:
-    import re
-    from importlib.metadata import version
-
-    import yaml
-    from typer.main import get_command
-
-    from textclf.cli import make_app
-
+def test_the_job_for_kubernetes_asks_for_what_there_is() -> None:
     job = yaml.safe_load((ROOT / "deploy" / "ray-job.yaml").read_text(encoding="utf-8"))
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
-    pytest.importorskip("ray")
-    assert job["spec"]["rayClusterSpec"]["rayVersion"] == version("ray")
-    words = job["spec"]["entrypoint"].split()
+    spec = job["spec"]
+    words = spec["entrypoint"].split()
     assert words[:2] == ["textclf", "predict"]
-    known = {o for p in get_command(make_app()).commands["predict"].params for o in p.opts}  # type: ignore[attr-defined]
-    assert {word for word in words if re.match("--", word)} <= known
-    pods = [job["spec"]["rayClusterSpec"]["headGroupSpec"], *job["spec"]["rayClusterSpec"]["workerGroupSpecs"]]
-    for pod in (p["template"]["spec"] for p in pods):
-        mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
-        assert mounted == {volume["name"] for volume in pod["volumes"]}
+    assert {"--engine", "ray", "--address", "auto", "--resume", "--out"} <= set(words)
+    cluster = spec["rayClusterSpec"]
+    [workers] = cluster["workerGroupSpecs"]
+    assert workers["minReplicas"] <= workers["replicas"] <= workers["maxReplicas"]
+    mounts = []
+    for group in (cluster["headGroupSpec"], workers):
+        [container] = group["template"]["spec"]["containers"]
+        mounts.append({mount["mountPath"] for mount in container["volumeMounts"]})
+    assert mounts[0] == mounts[1]  # every node sees the model, the input and the output in the same place
+
+
+# Drills: something dies, or is full, in the midst of the work.
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_ray")
+def test_killed_actors_cost_nothing_but_time(label: Label, wanted: dict[str, Any], tmp_path: Path) -> None:
+    for kill in ("kill-before-1", "kill-after-3"):
+        (tmp_path / kill).touch()
+    summary = label()
+    assert state(tmp_path / "out") == wanted
+    assert summary.new_blocks == summary.blocks
+    assert list(tmp_path.glob("kill-*")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_ray")
+def test_a_block_over_which_actor_after_actor_is_lost_is_given_up_and_the_others_are_done(
+    label: Label, wanted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_engine, "LOSSES", 1)
+    (tmp_path / "kill-before-1").touch()
+    with pytest.raises(ModelError, match="block 1 was given up after 1 Ray actors"):
+        label()
+    assert not (tmp_path / "out" / "labels" / "part-00001.parquet").exists()
+    assert label(resume=True).new_blocks == 1
+    assert state(tmp_path / "out") == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_ray")
+def test_a_full_disk_stops_it_and_a_resumed_job_ends_as_if_nothing_had_been(
+    label: Label, wanted: dict[str, Any], tmp_path: Path
+) -> None:
+    def filling(job: Job, blocks: Sequence[Block]) -> Iterator[Done]:
+        for done in run_on_ray(job, blocks, processes=2):
+            (tmp_path / "full").touch()
+            yield done
+
+    with pytest.raises(WriteError, match="free some space"):
+        label(engine=filling)
+    assert list(tmp_path.rglob("*.partial")) == []
+    (tmp_path / "full").unlink()
+    label(resume=True)
+    assert state(tmp_path / "out") == wanted
+
+
+DRIVER = """
+    import os, signal, sys
+    from textclf.bulk.job import label_in_bulk
+    from textclf.bulk.ray_engine import run_on_ray
+
+    def run(job, blocks):
+        for number, done in enumerate(run_on_ray(job, blocks, processes=2)):
+            yield done
+            if number == 2:
+                os.kill(os.getpid(), getattr(signal, sys.argv[4]))
+
+    label_in_bulk(sys.argv[1], [sys.argv[2]], sys.argv[3], engine=run, block_rows=8)
+"""
+
+
+def in_a_process(*command: str, ends: int) -> str:
+    """Run a command without the Ray of this process, and return what it says."""
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == ends, ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "ends"), [("SIGKILL", -signal.SIGKILL), ("SIGTERM", 1), ("SIGINT", -signal.SIGINT)])
+def test_after_a_killed_driver_the_command_goes_on_with_a_ray_of_its_own(
+    way: str, ends: int, bundle: Path, source: Path, wanted: dict[str, Any], tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out")
+    in_a_process("-c", textwrap.dedent(DRIVER), str(bundle), str(source), out, way, ends=ends)
+    there = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "labels").glob("part-*.parquet")}
+    assert len(there) >= 3
+    settings = ["--engine", "ray", "--out", out, "--processes", "1", "--block-rows", str(BLOCK_ROWS), "--resume"]
+    in_a_process("-m", "textclf", "predict", str(bundle), str(source), *settings, ends=0)
+    assert state(tmp_path / "out") == wanted
+    assert {path: path.stat().st_mtime_ns for path in there} == there
+
+
+NODES = """
+    import sys
+    import ray
+    from ray.cluster_utils import Cluster
+    from textclf.bulk.job import label_in_bulk
+    from textclf.bulk.ray_engine import run_on_ray
+
+    settings = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args={**settings, "include_dashboard": False})
+    lost = cluster.add_node(**settings)
+    ray.init(cluster.address, log_to_driver=False)
+
+    def run(job, blocks):
+        for number, done in enumerate(run_on_ray(job, blocks, processes=2)):
+            yield done
+            if number == 2:
+                cluster.remove_node(lost, allow_graceful=False)
+
+    label_in_bulk(sys.argv[1], [sys.argv[2]], sys.argv[3], engine=run, block_rows=8)
+    ray.shutdown()
+    cluster.shutdown()
+"""
+
+
+@pytest.mark.slow
+def test_a_lost_node_costs_nothing_but_time_though_none_comes_in_its_place(
+    bundle: Path, source: Path, wanted: dict[str, Any], tmp_path: Path
+) -> None:
+    in_a_process("-c", textwrap.dedent(NODES), str(bundle), str(source), str(tmp_path / "out"), ends=0)
+    assert state(tmp_path / "out") == wanted

@@ -51,7 +51,7 @@ def run_locally(job: Job, blocks: Sequence[Block], *, processes: int | None = No
     """
     if processes is not None and processes < 1:
         raise DataError(f"--processes must be at least 1, found {processes}")
-    wanted = min(processes or _cores(), len(blocks))
+    wanted = min(processes or cores(), len(blocks))
     waiting, told = SimpleQueue[Block](), SimpleQueue[Done | BaseException | None]()
     for block in blocks:
         waiting.put(block)
@@ -88,7 +88,8 @@ class GivenUpError(TextclfError):
     """A block over which process after process died."""
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -98,7 +99,7 @@ def _serve(worker: Worker, waiting: SimpleQueue[Block], told: SimpleQueue[Done |
         while not worker.stopped:
             block = waiting.get_nowait()
             try:
-                told.put(label_block_in(worker, block))
+                told.put(done_by(worker, block))
             except GivenUpError as fault:
                 told.put(fault)
     except Empty:
@@ -111,7 +112,7 @@ def _serve(worker: Worker, waiting: SimpleQueue[Block], told: SimpleQueue[Done |
         told.put(None)
 
 
-def label_block_in(worker: Worker, block: Block) -> Done:
+def done_by(worker: Worker, block: Block) -> Done:
     """Return what became of a block; when processes die over it, those of its rows that kill them are left out.
 
     A first death may have any cause, and the block is simply done again. After a second one its rows are looked

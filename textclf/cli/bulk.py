@@ -21,17 +21,16 @@ def predict_in_bulk(model: Path, inputs: Sequence[str], out: Path | None, **sett
         **settings: What `textclf.bulk.job.label_in_bulk` takes; None where nothing was asked for.
 
     Raises:
-        ConfigError: When there is no folder to write to, or an option is for Ray alone.
+        ConfigError: When there is no folder to write to, or an option is another engine's.
     """
     from textclf.bulk.job import label_in_bulk
     from textclf.predict import WRITERS
 
     if out is None or out.suffix.lower() in WRITERS:
         raise ConfigError("--engine writes a folder of parts; give it with --out DIR, or leave out --engine")
-    for name in ("address", "gpus"):
-        if settings["engine"] != "ray" and settings.get(name) is not None:
-            raise ConfigError(f"--{name} is for --engine ray; add that, or leave it out")
     chosen = {name: value for name, value in settings.items() if value is not None}
+    for name in {"address", "gpus"} & chosen.keys() if chosen.get("engine") == "local" else ():
+        raise ConfigError(f"--{name} is for --engine ray; leave it out, or ask for that engine")
     summary = label_in_bulk(model, inputs, out, **chosen)
     what = f"{chosen.get('unit', 'paragraph')}s"
     for name, count in sorted(summary.per_label.items()):

@@ -93,22 +93,19 @@ def predict(
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Of --engine ray: a cluster, auto finds it [default: this machine]."),
+        typer.Option(
+            metavar="ADDRESS", help="Of --engine ray: auto, HOST:PORT or ray://HOST:PORT [default: this machine]."
+        ),
     ] = None,
     gpus: Annotated[
-        float | None, typer.Option(min=0, metavar="SHARE", help="Of --engine ray: GPUs for each process [default: 0].")
+        float | None, typer.Option(metavar="N", help="Of --engine ray: GPUs of each of the --processes [default: 0].")
     ] = None,
 ) -> None:
     """Label every paragraph (or sentence) of the inputs; one record each."""
     from textclf.cli.bulk import check_alone, predict_in_bulk
 
-    bulk: dict[str, Any] = {
-        "processes": processes,
-        "resume": resume,
-        "max_rejects": max_rejects,
-        "block_rows": block_rows,
-    }
-    bulk |= {"address": address, "gpus": gpus}
+    bulk: dict[str, Any] = {"processes": processes, "resume": resume, "max_rejects": max_rejects}
+    bulk |= {"block_rows": block_rows, "address": address, "gpus": gpus}
     check_alone(
         {f"--{name.replace('_', '-')}": value for name, value in bulk.items()},
         without={"--pretty": pretty, "--url": url, "--escape-formulas": escape_formulas},
