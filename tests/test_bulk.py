@@ -457,7 +457,7 @@ class NeverBegins:
 def test_where_processes_die_before_any_row_no_row_is_blamed_and_the_block_is_given_up(source: Path) -> None:
     worker: Any = NeverBegins()
     with pytest.raises(local_engine.GivenUpError, match="--resume"):
-        local_engine._do(worker, make_plan([source]).blocks[0])
+        local_engine.done_by(worker, make_plan([source]).blocks[0])
 
 
 def test_a_block_is_the_same_after_it_was_told_in_json(source: Path) -> None:
