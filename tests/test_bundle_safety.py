@@ -140,6 +140,38 @@ def test_a_call_planted_in_the_head_is_not_made(plant: Plant, tmp_path: Path) ->
     assert not canary.exists()
 
 
+def without_a_part(head: Any) -> None:
+    del head.estimators_[0].intercept_
+
+
+def without_a_column(head: Any) -> None:
+    head.estimators_[0].coef_ = head.estimators_[0].coef_[:, :-1]
+
+
+def without_a_number(head: Any) -> None:
+    head.estimators_[0].coef_[0, 0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (without_a_part, "does not work with the encoder and scikit-learn"),
+        (without_a_column, "does not work with the encoder and scikit-learn"),
+        (without_a_number, "holds numbers that are not finite"),
+    ],
+)
+def test_a_head_that_loads_and_does_not_answer_is_refused(spoil: Callable[[Any], None], says: str, plant: Plant):
+    import skops.io
+
+    def change(content: bytes) -> bytes:
+        head = skops.io.loads(content, trusted=[])
+        spoil(head)
+        return bytes(skops.io.dumps(head))
+
+    with pytest.raises(BundleError, match=says):
+        load_bundle(plant("frozen_encoder", "model/head.skops", change))
+
+
 CODE = "import pathlib\npathlib.Path({canary!r}).touch()\nclass Model: pass\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,17 @@ def test_every_format_has_a_bundle_that_is_kept():
     assert formats == set(range(1, FORMAT_VERSION + 1))
 
 
+def here_is_older_than_in(bundle: Path) -> bool:
+    wrote = json.loads((bundle / "textclf.json").read_text(encoding="utf-8"))["libraries"]["scikit-learn"]
+    here = version("scikit-learn")
+    return [int(part) for part in here.split(".")[:2]] < [int(part) for part in wrote.split(".")[:2]]
+
+
 @pytest.mark.filterwarnings("default")  # a newer scikit-learn may say that an older one wrote the head
 @pytest.mark.parametrize(("stage", "kind"), KEPT)
 def test_an_old_bundle_says_what_it_said_when_it_was_written(stage: str, kind: str):
+    if kind == "frozen_encoder" and here_is_older_than_in(OLD / stage / kind):
+        pytest.skip("its head is scikit-learn's own file, and a newer scikit-learn wrote it")
     model, texts, then = load_bundle(OLD / stage / kind), EXPECTED[stage]["texts"], EXPECTED[stage]["kinds"][kind]
     np.testing.assert_allclose(model.predict_proba(texts), then["probabilities"], atol=2e-5)
     assert [list(found) for found in model.predict(texts)] == then["labels"]

@@ -34,7 +34,10 @@ def main(name: str, corpus: str, bundles: str, faults: str, seconds: str) -> Non
                 file.write_bytes(data)
                 file.with_suffix(".txt").write_text(f"{mark}\n{traceback.format_exc()}", encoding="utf-8")
 
+    for seed in sorted(Path(corpus).iterdir()):  # libraries are imported by the first case that needs them
+        one(seed.read_bytes())
     limits = [f"-max_total_time={seconds}", f"-timeout={SLOWEST}", f"-rss_limit_mb={MOST_MEMORY}"]
+    limits.append(f"-report_slow_units={SLOWEST}")
     ways = [f"-max_len={LONGEST}", f"-artifact_prefix={faults}/{name}-", "-print_final_stats=1", "-verbosity=1"]
     atheris.Setup(["fuzz", *limits, *ways, corpus], one)
     atheris.Fuzz()

@@ -201,7 +201,28 @@ class FrozenEncoder(Kind):
         found = getattr(model.head, "estimators_", [])
         if len(found) != len(labels):
             raise BundleError(f"{folder}: the head has {len(found)} outputs for {len(labels)} labels")
+        model._try_head(folder)
         return model
+
+    def _try_head(self, folder: Path) -> None:
+        """Ask the head for one row: one that another scikit-learn wrote may load and yet not answer.
+
+        Raises:
+            BundleError: When it does not answer, or not in finite numbers.
+        """
+        from sklearn import __version__
+
+        row = np.zeros((1, self._encoder.config.hidden_size), np.float32)
+        try:
+            answered = positive_probabilities(self.head, row)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as fault:
+            raise BundleError(
+                f"{folder}: the head does not work with the encoder and scikit-learn {__version__} here "
+                f"({type(fault).__name__}: {fault}). It is damaged, or was written by another scikit-learn: "
+                f"install the version that textclf.json names"
+            ) from fault
+        if answered.shape != (1, len(self.labels)) or not np.isfinite(answered).all():
+            raise BundleError(f"{folder}: the head holds numbers that are not finite, or gives too many of them")
 
     def _open(self, folder: Path, *, new_pooler: bool = False) -> None:
         """Load the encoder in a folder; only its pooler, which is not used, may be new."""
