@@ -95,9 +95,10 @@ def listening(guard: Guard) -> Iterator[int]:
 
 def until(happens: Callable[[], bool]) -> None:
     """Wait for something that another thread does."""
-    latest = time.monotonic() + 60
+    latest, pause = time.monotonic() + 60, threading.Event()
     while not happens():
         assert time.monotonic() < latest, "it did not happen in a minute"
+        pause.wait(0.01)
 
 
 def records(log: str) -> list[dict[str, Any]]:
