@@ -67,7 +67,7 @@ def test_a_training_asked_to_stop_ends_with_its_own_exit_code(tmp_path: Path, mo
         raise StoppedError("training was asked to stop")
 
     _config(tmp_path)
-    monkeypatch.setattr("textclf.train.train", stopping)
+    monkeypatch.setattr("textclf.train_together.train", stopping)
     with pytest.raises(SystemExit) as ended:
         main(["train", str(tmp_path / "tiny.yaml")])
     assert ended.value.code == 143
