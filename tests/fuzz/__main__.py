@@ -37,12 +37,13 @@ class Outcome:
     faults: tuple[Path, ...]
 
 
-def fuzz(name: str, *, seconds: float, work: Path, keep: Path) -> Outcome:
+def fuzz(name: str, *, seconds: float, slowest: int, work: Path, keep: Path) -> Outcome:
     """Fuzz one target for so long; after a hang or a death it begins again.
 
     Args:
         name: The target.
         seconds: For how long.
+        slowest: Seconds that a case may take.
         work: A folder for seeds and bundles, which may hold those of an earlier target.
         keep: The folder that bytes which led to faults are put in.
 
@@ -61,7 +62,7 @@ def fuzz(name: str, *, seconds: float, work: Path, keep: Path) -> Outcome:
     cases = edges = features = 0
     while (left := end - time.monotonic()) > 1:
         settings = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tests.fuzz.child", name, corpus, bundles, keep, f"{left:.0f}"]
+        command = [sys.executable, "-m", "tests.fuzz.child", name, corpus, bundles, keep, f"{left:.0f}", slowest]
         run = subprocess.run(
             [str(part) for part in command],
             cwd=ROOT,
@@ -83,6 +84,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__)
     parser.add_argument("what", choices=list(TARGETS), nargs="?", default="all")
     parser.add_argument("--seconds", type=float, default=60, help="for each target (default: 60)")
+    parser.add_argument("--slowest", type=int, default=30, help="seconds a case may take (default: 30)")
     parser.add_argument("--keep", type=Path, default=Path("runs/fuzz"), help="where faults go (default: runs/fuzz)")
     asked = parser.parse_args(given)
     if find_spec("atheris") is None:
@@ -91,7 +93,8 @@ def main(given: Sequence[str] | None = None) -> int:
     bad = 0
     with tempfile.TemporaryDirectory() as work:
         for name in TARGETS[asked.what]:
-            outcome = fuzz(name, seconds=asked.seconds, work=Path(work), keep=asked.keep.absolute())
+            kept = asked.keep.absolute()
+            outcome = fuzz(name, seconds=asked.seconds, slowest=asked.slowest, work=Path(work), keep=kept)
             told = f"{outcome.cases:,} cases, {outcome.edges:,} edges, {outcome.features:,} features"
             print(f"{name}: {told}, {len(outcome.faults)} faults", flush=True)
             bad += len(outcome.faults)

@@ -8,12 +8,11 @@ import tempfile
 import traceback
 from pathlib import Path
 
-SLOWEST = 30  # seconds a case may take
 MOST_MEMORY = 4_000  # MB
 LONGEST = 60_000  # bytes of a case
 
 
-def main(name: str, corpus: str, bundles: str, faults: str, seconds: str) -> None:
+def main(name: str, corpus: str, bundles: str, faults: str, seconds: str, slowest: str) -> None:
     """Run one target; each new kind of fault leaves a file that holds the bytes, and one that tells of it."""
     import atheris
 
@@ -36,8 +35,8 @@ def main(name: str, corpus: str, bundles: str, faults: str, seconds: str) -> Non
 
     for seed in sorted(Path(corpus).iterdir()):  # libraries are imported by the first case that needs them
         one(seed.read_bytes())
-    limits = [f"-max_total_time={seconds}", f"-timeout={SLOWEST}", f"-rss_limit_mb={MOST_MEMORY}"]
-    limits.append(f"-report_slow_units={SLOWEST}")
+    limits = [f"-max_total_time={seconds}", f"-timeout={slowest}", f"-rss_limit_mb={MOST_MEMORY}"]
+    limits.append(f"-report_slow_units={slowest}")
     ways = [f"-max_len={LONGEST}", f"-artifact_prefix={faults}/{name}-", "-print_final_stats=1", "-verbosity=1"]
     atheris.Setup(["fuzz", *limits, *ways, corpus], one)
     atheris.Fuzz()
