@@ -37,8 +37,8 @@ def test_odd_bytes_of_every_kind_end_in_an_error_of_ours_or_none(name: str, kind
 @pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is not installed")
 @pytest.mark.parametrize("name", ["datasets", "config"])
 def test_a_short_run_of_the_fuzzer_finds_no_fault(name: str, tmp_path: Path):
-    command = [sys.executable, "-m", "tests.fuzz", name, "--seconds", "4", "--keep", str(tmp_path)]
-    command += ["--slowest", "300"]  # however busy the machine is
+    command = [sys.executable, "-m", "tests.fuzz", name, "--runs", "300", "--keep", str(tmp_path)]
+    command += ["--seconds", "600", "--slowest", "300"]  # however busy the machine is
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"{name}: " in run.stdout

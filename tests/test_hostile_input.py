@@ -26,7 +26,7 @@ from textclf.articles import read_article, stream_passages
 from textclf.bundle import load_bundle
 from textclf.calibration import Calibration, LabelMap
 from textclf.cli import main
-from textclf.datasets import check_labelled
+from textclf.datasets import check_labelled, read_labelled
 from textclf.errors import ConfigError, DataError, TextclfError, TextclfWarning
 from textclf.labeller import Labeller
 from textclf.labels import LabelSet
@@ -430,3 +430,15 @@ def test_a_compressed_archive_that_unpacks_without_end_is_refused(tmp_path: Path
     (tmp_path / "bomb.warc.gz").write_bytes(content.getvalue())
     with pytest.raises(DataError, match="more than 20,000,000 bytes"):
         list(stream_passages([tmp_path / "bomb.warc.gz"]))
+
+
+def test_a_parquet_file_whose_text_is_none_is_refused_by_readers_of_both_kinds(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text = pa.array([b"caf\xcf shells fell"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"article_id": ["a"], "text": text}), tmp_path / "odd.parquet")
+    with pytest.raises(DataError, match=r"cannot read .*odd\.parquet as Parquet: 'utf-8' codec"):
+        read_labelled(tmp_path / "odd.parquet", LabelSet.of(["a"]))
+    with pytest.raises(DataError, match=r"cannot read .*odd\.parquet as Parquet: 'utf-8' codec"):
+        list(stream_passages([tmp_path / "odd.parquet"]))

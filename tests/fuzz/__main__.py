@@ -37,13 +37,14 @@ class Outcome:
     faults: tuple[Path, ...]
 
 
-def fuzz(name: str, *, seconds: float, slowest: int, work: Path, keep: Path) -> Outcome:
+def fuzz(name: str, *, seconds: float, slowest: int, runs: int, work: Path, keep: Path) -> Outcome:
     """Fuzz one target for so long; after a hang or a death it begins again.
 
     Args:
         name: The target.
         seconds: For how long.
         slowest: Seconds that a case may take.
+        runs: Cases, always the same ones, after which it ends; 0 goes by time alone.
         work: A folder for seeds and bundles, which may hold those of an earlier target.
         keep: The folder that bytes which led to faults are put in.
 
@@ -62,7 +63,7 @@ def fuzz(name: str, *, seconds: float, slowest: int, work: Path, keep: Path) -> 
     cases = edges = features = 0
     while (left := end - time.monotonic()) > 1:
         settings = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tests.fuzz.child", name, corpus, bundles, keep, f"{left:.0f}", slowest]
+        command = [sys.executable, "-m", "tests.fuzz.child", name, corpus, bundles, keep, f"{left:.0f}", slowest, runs]
         run = subprocess.run(
             [str(part) for part in command],
             cwd=ROOT,
@@ -74,6 +75,7 @@ def fuzz(name: str, *, seconds: float, slowest: int, work: Path, keep: Path) -> 
         if not told:
             raise RuntimeError(f"the fuzzer did not run:\n{run.stderr.decode('utf-8', 'replace')[-2_000:]}")
         cases += int(told[-1][0])
+        end = min(end, time.monotonic()) if runs else end
         edges, features = max(edges, int(told[-1][1])), max(features, int(told[-1][2]))
     found = sorted(path for path in set(keep.iterdir()) - before if path.suffix != ".txt")
     return Outcome(name, cases, edges, features, tuple(found))
@@ -85,6 +87,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=list(TARGETS), nargs="?", default="all")
     parser.add_argument("--seconds", type=float, default=60, help="for each target (default: 60)")
     parser.add_argument("--slowest", type=int, default=30, help="seconds a case may take (default: 30)")
+    parser.add_argument("--runs", type=int, default=0, help="so many cases, always the same, in place of a time")
     parser.add_argument("--keep", type=Path, default=Path("runs/fuzz"), help="where faults go (default: runs/fuzz)")
     asked = parser.parse_args(given)
     if find_spec("atheris") is None:
@@ -94,7 +97,8 @@ def main(given: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as work:
         for name in TARGETS[asked.what]:
             kept = asked.keep.absolute()
-            outcome = fuzz(name, seconds=asked.seconds, slowest=asked.slowest, work=Path(work), keep=kept)
+            limits = {"seconds": asked.seconds, "slowest": asked.slowest, "runs": asked.runs}
+            outcome = fuzz(name, **limits, work=Path(work), keep=kept)
             told = f"{outcome.cases:,} cases, {outcome.edges:,} edges, {outcome.features:,} features"
             print(f"{name}: {told}, {len(outcome.faults)} faults", flush=True)
             bad += len(outcome.faults)

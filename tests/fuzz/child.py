@@ -12,7 +12,7 @@ MOST_MEMORY = 4_000  # MB
 LONGEST = 60_000  # bytes of a case
 
 
-def main(name: str, corpus: str, bundles: str, faults: str, seconds: str, slowest: str) -> None:
+def main(name: str, corpus: str, bundles: str, faults: str, seconds: str, slowest: str, runs: str) -> None:
     """Run one target; each new kind of fault leaves a file that holds the bytes, and one that tells of it."""
     import atheris
 
@@ -37,6 +37,8 @@ def main(name: str, corpus: str, bundles: str, faults: str, seconds: str, slowes
         one(seed.read_bytes())
     limits = [f"-max_total_time={seconds}", f"-timeout={slowest}", f"-rss_limit_mb={MOST_MEMORY}"]
     limits.append(f"-report_slow_units={slowest}")
+    if int(runs):
+        limits += [f"-runs={runs}", "-seed=13"]
     ways = [f"-max_len={LONGEST}", f"-artifact_prefix={faults}/{name}-", "-print_final_stats=1", "-verbosity=1"]
     atheris.Setup(["fuzz", *limits, *ways, corpus], one)
     atheris.Fuzz()

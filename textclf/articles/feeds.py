@@ -89,7 +89,7 @@ def read_parquet(file: BinaryIO, *, name: str, article_id: str) -> Iterator[Pass
                     yield from of_article(record, place=f"{name}, row {row}", article_id=f"{article_id}-{row}")
                 else:
                     yield number_row(record, place=f"{name}, row {row}")
-    except (pa.ArrowException, OSError) as fault:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as fault:
         raise DataError(f"cannot read {name} as Parquet: {fault}") from fault
 
 

@@ -89,9 +89,10 @@ def read_parquet(path: Path, labels: LabelSet | None) -> Iterator[RawArticle | F
         if path.is_dir():
             raise OSError("it is a folder")
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as fault:
+        columns, records = table.column_names, table.to_pylist()
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as fault:  # of bytes that are no text, or no date
         raise DataError(f"cannot read {path} as Parquet: {fault}") from fault
-    yield from read_records(path, table.column_names, table.to_pylist(), labels)
+    yield from read_records(path, columns, records, labels)
 
 
 def read_records(
