@@ -26,7 +26,7 @@ from textclf.errors import BundleError
 from textclf.server.run import serve
 from textclf.server.settings import ServerSettings
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="sockets are not handed on there")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="sockets are not handed on there")]
 TOKEN = "a-token-of-a-length-that-will-do"
 TEXTS = [WORDS["fight"], WORDS["talk"]] * 5
 
