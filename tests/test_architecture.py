@@ -21,7 +21,7 @@ FLOORS = [
         "adapt adapt_changes adapt_target adjudication agreement bulk cascade cascade_evidence classifier client "
         "compare comparison data_facts errors_found evaluate explain export gold inspection leakage learning_curve "
         "leave_out own_articles predict pretrain pseudo_label publish refit report robustness saved_scores scoring "
-        "slices speeds study train train_together tune unlabelled",
+        "slices speeds study train train_together training_data tune unlabelled",
         "cli server",
     )
 ]

@@ -25,7 +25,7 @@ from textclf.intervals import bootstrap, percentile_interval
 from textclf.metrics import Metric, Scored, macro_ap, macro_f1
 from textclf.progress import log
 from textclf.records import Article, Examples
-from textclf.train import read_splits, warn_of_copies
+from textclf.training_data import read_splits, warn_of_copies
 
 SCORES: dict[str, Metric] = {"macro_f1": macro_f1, "macro_ap": macro_ap}
 HALVINGS = 5

@@ -24,7 +24,8 @@ from textclf.metrics import Scored
 from textclf.progress import log
 from textclf.records import Article, Examples
 from textclf.splits import LeftOut, article_folds, leave_one_source_out
-from textclf.train import fit, read_splits
+from textclf.train import fit
+from textclf.training_data import read_splits
 
 ALL = "all of these"
 

@@ -10,7 +10,8 @@ from textclf.errors import TextclfWarning
 from textclf.models.checkpoints import checkpoints_in
 from textclf.models.ranks import ALONE, joined_ranks, training_with
 from textclf.progress import log
-from textclf.train import TrainingResult, check_bundles, fit_splits, read_splits, train, unlabelled_of
+from textclf.train import TrainingResult, fit_splits, train
+from textclf.training_data import check_bundles, read_splits, unlabelled_of
 
 SHARED = ("finetuned",)  # kinds whose batches are shared; any other is trained by the first process alone
 

@@ -39,7 +39,8 @@ from textclf.study.trials import (
     queue_again,
     this_worker,
 )
-from textclf.train import check_bundles, fit, read_splits, unlabelled_of
+from textclf.train import fit
+from textclf.training_data import check_bundles, read_splits, unlabelled_of
 
 METRICS = ("macro_ap", "macro_f1")
 

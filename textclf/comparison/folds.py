@@ -22,7 +22,7 @@ from textclf.metrics import Scored
 from textclf.progress import log
 from textclf.records import Article, Examples
 from textclf.splits import article_folds
-from textclf.train import read_splits
+from textclf.training_data import read_splits
 
 CLUSTERS_A_FOLD = 2
 

@@ -114,11 +114,13 @@ async def _run(
         loop.call_later(wait, setattr, server, "should_exit", True)
 
     def begin(work: Coroutine[Any, Any, None]) -> None:
+        """Let work go on beside the requests."""
         task = loop.create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     async def wait_until_ready() -> None:
+        """Tell that requests are taken, once they are."""
         while not server.started:
             await asyncio.sleep(0.01)
         on_ready()
