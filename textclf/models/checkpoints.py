@@ -11,7 +11,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from textclf.progress import log
 
 STATE, TENSORS, MANIFEST = "state.json", "tensors.safetensors", "manifest.json"
 KEPT = 2  # the newest and the one before, in case the newest is damaged
+GONE = ".gone-"  # what a checkpoint that is being removed is called first
 
 
 class StoppedError(TextclfError):
@@ -96,8 +97,7 @@ class Checkpoints:
         except WriteError as fault:
             log.warning("no checkpoint at step %d: %s", step, fault)
         self._last = time.monotonic()
-        for old in self._found()[KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
+        self._remove(self._found()[KEPT:])
 
     def newest(self, training: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the tensors and state of the newest whole checkpoint, or None.
@@ -124,7 +124,7 @@ class Checkpoints:
                 continue
             if state.get("training") != training:
                 log.info("checkpoint %s is of a training with other settings or data; it is removed", folder.name)
-                shutil.rmtree(folder, ignore_errors=True)
+                self._remove([folder])
                 continue
             return load_file(folder / TENSORS), state
         return None
@@ -132,7 +132,16 @@ class Checkpoints:
     def clear(self) -> None:
         """Remove them all: the training is done."""
         if self.keeps:
+            self._remove(self._found())
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _remove(self, checkpoints: Sequence[Path]) -> None:
+        """Remove checkpoints; a death in the midst leaves each whole or under a name that is none of a checkpoint."""
+        for checkpoint in checkpoints:
+            with suppress(OSError):
+                checkpoint.rename(checkpoint.with_name(f"{GONE}{checkpoint.name}"))
+        for gone in self.folder.glob(f"{GONE}*"):
+            shutil.rmtree(gone, ignore_errors=True)
 
     def _found(self) -> list[Path]:
         """Return the checkpoints' folders, newest first."""
