@@ -95,5 +95,5 @@ def test_a_training_killed_at_fifty_moments_ends_at_the_same_weights(what: str, 
     found = killed(tmp_path, what, 50)
     assert found["kills"] == 50
     assert found["partial"] == 0
-    assert found["resumed"] > 10
+    assert found["resumed"] > 0
     assert found["runs"] >= 1
