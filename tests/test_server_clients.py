@@ -59,17 +59,18 @@ def test_the_client_of_the_open_inference_protocol_gets_health_metadata_and_scor
 ) -> None:
     protocol = pytest.importorskip("open_inference.openapi.client")
     types = pytest.importorskip("open_inference.openapi.types")
-    client = protocol.OpenInferenceClient(base_url=f"http://{address}", httpx_client=httpx.Client())
-    client.check_server_liveness()
-    client.check_server_readiness()
-    client.check_model_readiness("tiny")
-    assert client.read_server_metadata().name == "textclf"
-    told = client.read_model_metadata("tiny")
-    assert [(t.name, t.datatype, t.shape) for t in told.inputs] == [("text", "BYTES", [-1])]
-    given = types.RequestInput(
-        name="text", shape=[len(TEXTS)], datatype="BYTES", data=types.TensorData.parse_obj(TEXTS)
-    )
-    answer = client.model_infer("tiny", request=types.InferenceRequest(id="7", inputs=[given]))
+    with httpx.Client() as connection:
+        client = protocol.OpenInferenceClient(base_url=f"http://{address}", httpx_client=connection)
+        client.check_server_liveness()
+        client.check_server_readiness()
+        client.check_model_readiness("tiny")
+        assert client.read_server_metadata().name == "textclf"
+        told = client.read_model_metadata("tiny")
+        assert [(t.name, t.datatype, t.shape) for t in told.inputs] == [("text", "BYTES", [-1])]
+        given = types.RequestInput(
+            name="text", shape=[len(TEXTS)], datatype="BYTES", data=types.TensorData.parse_obj(TEXTS)
+        )
+        answer = client.model_infer("tiny", request=types.InferenceRequest(id="7", inputs=[given]))
     found = {output.name: output for output in answer.outputs}
     assert answer.id == "7"
     assert np.reshape(found["scores"].data.__root__, found["scores"].shape) == pytest.approx(scores, abs=1e-6)
